@@ -1,0 +1,71 @@
+# Everything a person runs by hand. `make` alone lists it.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALLED := $(VENV)/.installed
+TESTABLE := $(VENV)/.testable
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format wheel bench load install-size screenshots test-reference clean
+
+help: ## list these targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+run: $(INSTALLED) ## start the service on http://127.0.0.1:8000 (HOST=, PORT=)
+	@exec $(BIN)/qingyu serve --host $(HOST) --port $(PORT)
+
+test: lint ## every check: ruff, mypy, pytest
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(TESTABLE) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(TESTABLE) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(TESTABLE) ## dist/qingyu-*.whl
+	$(PIP) wheel . --no-deps --wheel-dir dist
+	@ls -l dist/*.whl
+
+bench: $(TESTABLE) ## one short sentence, in the model and over HTTP
+	$(BIN)/python bench/single.py
+
+load: $(TESTABLE) ## many clients against one service on this machine
+	$(BIN)/python bench/load.py
+
+install-size: $(INSTALLED) ## what a clean environment weighs, and how long `import qingyu` takes
+	$(BIN)/python bench/install_size.py
+
+screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
+	$(BIN)/python bench/screenshots.py
+
+test-reference: $(TESTABLE) ## remake the golden outputs with transformers (needs PyTorch; CHECKPOINT=)
+	$(BIN)/python tests/reference/make_golden.py $(CHECKPOINT)
+
+clean: ## remove the environment and what was built
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "需要 Python 3.10 以上 / Python 3.10 or newer is needed")'
+	@echo "创建虚拟环境 / making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "安装轻语 / installing qingyu into $(VENV)"
+	@$(PIP) install -e .
+	@touch $@
+
+# Dependency groups need pip 25.1, newer than what many a Python brings.
+$(TESTABLE): pyproject.toml | $(BIN)/python
+	@echo "安装测试所需 / installing what the tests need into $(VENV)"
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install -e '.[build]' --group test --group lint
+	@touch $@ $(INSTALLED)
