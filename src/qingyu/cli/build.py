@@ -1,0 +1,38 @@
+"""`qingyu build`: a checkpoint becomes a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from qingyu.errors import BuildError
+
+
+def build(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Hugging Face 布局的检查点目录 / A checkpoint in the Hugging Face layout.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="新模型包的目录 / Directory of the new bundle.")
+    ],
+    precision: Annotated[
+        Literal["int8", "fp32"], typer.Option(help="权重精度 / Precision of the weights.")
+    ] = "int8",
+) -> None:
+    """把 Hugging Face 检查点转成模型包 / Turn a checkpoint into a bundle."""
+    try:
+        from qingyu.build import pipeline
+    except ModuleNotFoundError as error:
+        if error.name not in {"onnx", "safetensors"}:
+            raise
+        raise BuildError(
+            f"构建模型需要 {error.name}，请运行：pip install 'qingyu[build]'",
+            f"Building needs {error.name}; run: pip install 'qingyu[build]'",
+        ) from error
+    pipeline.build(source, out, precision=precision)

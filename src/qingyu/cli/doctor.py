@@ -1,0 +1,142 @@
+"""`qingyu doctor`: what this machine offers, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass
+from typing import Literal
+
+import typer
+
+from qingyu import __version__
+from qingyu.cli import console, machine
+
+NEEDED = ("numpy", "onnxruntime", "tokenizers", "typer", "rich")
+SERVING = ("fastapi", "uvicorn", "pydantic-settings", "prometheus-client")
+BUILDING = ("onnx", "safetensors")
+SMALL_MEMORY = 512 << 20
+
+Verdict = Literal["ok", "note", "bad"]
+MARKS: dict[Verdict, tuple[str, str]] = {
+    "ok": ("✓", "green"),
+    "note": ("•", "yellow"),
+    "bad": ("✗", "red"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `advice` says what to do about it."""
+
+    verdict: Verdict
+    subject: str
+    value: str
+    advice: str = ""
+
+
+def doctor() -> None:
+    """检查这台机器：CPU、线程、内存、版本、缺什么 / Examine this machine.
+
+    一切可用则退出码为 0，缺少必需的部分则为 1。
+    """
+    findings = [_system(), *_cpu(), _threads(), _memory(), *_packages(), *_models()]
+    _draw(findings)
+    if any(finding.verdict == "bad" for finding in findings):
+        raise typer.Exit(console.FAILURE)
+
+
+def _system() -> Finding:
+    what = f"{platform.platform()}, Python {platform.python_version()}, qingyu {__version__}"
+    return Finding("ok", "系统 system", what)
+
+
+def _cpu() -> list[Finding]:
+    cpu = machine.read_cpu()
+    found = [Finding("ok", "CPU", cpu.model)]
+    if cpu.features is None:
+        return [*found, Finding("note", "指令集 features", "系统未提供 / not told by the system")]
+    features = ", ".join(cpu.features) or "—"
+    if cpu.fast_int8:
+        return [*found, Finding("ok", "指令集 features", f"{features}（INT8 加速 / fast INT8）")]
+    advice = "没有 VNNI/AMX，INT8 能用但较慢 / no VNNI or AMX: INT8 works, slower"
+    return [*found, Finding("note", "指令集 features", features, advice)]
+
+
+def _threads() -> Finding:
+    from qingyu.engine.threads import available_cpus, thread_count
+
+    chosen, available = thread_count(), available_cpus()
+    value = f"{chosen}（可用 CPU {available} / {os.cpu_count()}；allowed by affinity and cgroup）"
+    if chosen > available:
+        advice = "线程多于可用 CPU，会变慢 / more threads than CPUs allowed: slower"
+        return Finding("note", "线程 threads", value, advice)
+    return Finding("ok", "线程 threads", value)
+
+
+def _memory() -> Finding:
+    count = machine.memory_bytes()
+    if count is None:
+        return Finding("note", "内存 memory", "系统未提供 / not told by the system")
+    value = f"{count / 2**30:.1f} GiB"
+    if count < SMALL_MEMORY:
+        return Finding("note", "内存 memory", value, "只够小模型 / enough for small models only")
+    return Finding("ok", "内存 memory", value)
+
+
+def _packages() -> list[Finding]:
+    return [
+        _installed("运行 runtime", NEEDED, "bad", "pip install qingyu"),
+        _installed("服务 serving", SERVING, "bad", "pip install qingyu"),
+        _installed("构建 building", BUILDING, "note", "pip install 'qingyu[build]'"),
+    ]
+
+
+def _installed(subject: str, names: tuple[str, ...], missing: Verdict, install: str) -> Finding:
+    versions = {name: _version(name) for name in names}
+    value = ", ".join(f"{name} {version or '✗'}" for name, version in versions.items())
+    if all(versions.values()):
+        return Finding("ok", subject, value)
+    return Finding(missing, subject, value, f"安装 / install: {install}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _models() -> list[Finding]:
+    from qingyu import bundle
+    from qingyu.errors import BundleError
+
+    found = []
+    for folder in bundle.installed():
+        try:
+            manifest = bundle.read_manifest(folder)
+            bundle.verify(manifest)
+        except BundleError as error:
+            found.append(Finding("bad", "模型 model", folder.name, str(error).replace("\n", " / ")))
+        else:
+            size = f"{manifest.precision}, {manifest.bytes / 1e6:.1f} MB"
+            found.append(Finding("ok", "模型 model", f"{manifest.name}（{size}，完好 / intact）"))
+    if not found:
+        advice = "重新安装 / reinstall: pip install --force-reinstall qingyu"
+        found.append(Finding("bad", "模型 model", "没有 / none", advice))
+    return found
+
+
+def _draw(findings: list[Finding]) -> None:
+    from rich.cells import cell_len, set_cell_size
+    from rich.text import Text
+
+    screen = console.rich_console()
+    width = max(cell_len(finding.subject) for finding in findings)
+    for finding in findings:
+        mark, colour = MARKS[finding.verdict]
+        subject = set_cell_size(finding.subject, width)
+        screen.print(Text.assemble((mark, colour), " ", (subject, "dim"), "  ", finding.value))
+        if finding.advice:
+            screen.print(Text(f"  → {finding.advice}", style=colour))
