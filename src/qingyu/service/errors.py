@@ -1,0 +1,46 @@
+"""What the service itself can refuse or fail, beside the errors of the floors below."""
+
+from __future__ import annotations
+
+from qingyu.errors import InputError, ServiceError
+
+
+class ClientGoneError(ServiceError):
+    """Nobody waits for this answer any more."""
+
+    code = "client_gone"
+
+    def __init__(self) -> None:
+        super().__init__("客户端已断开。", "The client has left.")
+
+
+class InferenceError(ServiceError):
+    """The model failed on this input; the cause is chained, and its neighbours were spared."""
+
+    code = "inference_failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "模型推理失败，请稍后重试。", "The model failed on this input; try again later."
+        )
+
+
+class RequestTooLargeError(InputError):
+    """More tokens in one request than the service takes, however idle it is."""
+
+    code = "request_too_large"
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        super().__init__(
+            f"请求共有 {tokens} 个词元，最多 {limit} 个，请分批发送。",
+            f"The request has {tokens} tokens, at most {limit} are taken; send it in parts.",
+        )
+
+
+class StoppingError(ServiceError):
+    """The service is on its way down and takes nothing new."""
+
+    code = "stopping"
+
+    def __init__(self) -> None:
+        super().__init__("服务正在停止。", "The service is shutting down.")

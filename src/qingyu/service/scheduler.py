@@ -1,0 +1,373 @@
+"""Who runs next, with whom, and who is told to come back later.
+
+Everything is counted in tokens. Requests wait in one queue; whenever a worker is free it takes the
+batch that is worth running now, so nothing ever waits for a batch to fill.
+
+Order. A query's turn is `arrival + time to compute everything its request asked for up to it`.
+Short requests overtake long ones that came a moment earlier, a request of many texts does not
+push others back, and nothing starves: a turn, once given, only gets older.
+
+Company. The query whose turn is oldest leads. Another joins its batch if running it there costs no
+more than running it alone: padding it to the common length must not exceed what a batch of its own
+would cost.
+
+Admission. A request is charged the tokens it has waiting, at most an eighth of the queue, so that
+a few large requests cannot shut everyone else out. If the charges exceed the queue it is refused
+at once. An admitted request is never refused half-way: the later rounds of a task that asks the
+model several times always get in.
+
+The scheduler owns no thread and reads no clock but the one it is given; `Workers` drives it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from qingyu.errors import DeadlineError, OverloadedError, QingyuError
+from qingyu.types import FloatArray, Query
+
+from .errors import ClientGoneError, InferenceError, RequestTooLargeError, StoppingError
+
+Run = Callable[[Sequence[Query]], list[FloatArray]]
+Clock = Callable[[], float]
+
+BATCH_OVERHEAD_TOKENS = 16  # what starting one more batch costs, in tokens of work (measured)
+SHARE = 8  # one request is charged at most 1/SHARE of the queue
+LOOKAHEAD = 256  # waiting queries considered for one batch
+FIRST_GUESS_SECONDS_PER_TOKEN = 2e-4
+SMOOTHING = 0.1
+
+
+@dataclass(eq=False)
+class Ticket:
+    """One admitted submission: its queries, and their answers as they come.
+
+    It is settled once: with all `answers` there, or with an `error`.
+    """
+
+    run: Run
+    queries: Sequence[Query]
+    deadline: float | None
+    arrival: float
+    answers: list[FloatArray | None]
+    left: int
+    waiting: int = 0
+    charge: int = 0
+    error: BaseException | None = None
+    settled: bool = False
+    context: object = None
+
+    def result(self) -> list[FloatArray]:
+        """The answers in the order of the queries; raises the error the ticket was settled with."""
+        if self.error is not None:
+            raise self.error
+        return [answer for answer in self.answers if answer is not None]
+
+
+@dataclass(eq=False)
+class Item:
+    """One query in the queue. `alone` is set when a batch it was in has failed."""
+
+    turn: float
+    cost: int
+    ticket: Ticket
+    index: int
+    alone: bool = False
+
+    def __lt__(self, other: Item) -> bool:
+        return self.turn < other.turn
+
+
+@dataclass(eq=False)
+class Batch:
+    """Queries that run together: `size` counts the tokens with padding."""
+
+    items: list[Item]
+    started: float
+
+    @property
+    def tokens(self) -> int:
+        return sum(item.cost for item in self.items)
+
+    @property
+    def size(self) -> int:
+        return len(self.items) * max(item.cost for item in self.items)
+
+
+@dataclass
+class Stats:
+    """Running totals since the start, read by the metrics."""
+
+    batches: int = 0
+    queries: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    busy_seconds: float = 0.0
+    refused: int = 0
+    expired: int = 0
+    departed: int = 0
+    failed_batches: int = 0
+
+
+@dataclass
+class Scheduler:
+    """A bounded queue of queries and the rule by which batches are taken from it. Thread-safe.
+
+    max_batch_tokens:   tokens of one batch, padding included; a longer query runs alone
+    max_queue_tokens:   sum of charges above which requests are refused
+    max_request_tokens: tokens of one request above which it is refused for good
+    deliver:            called outside the lock with the tickets just settled, in a worker's thread
+                        or in that of whoever called `expire` or `close`
+    """
+
+    max_batch_tokens: int = 512
+    max_queue_tokens: int = 1024
+    max_request_tokens: int = 65_536
+    clock: Clock = time.monotonic
+    deliver: Callable[[list[Ticket]], object] = id
+    stats: Stats = field(default_factory=Stats)
+    seconds_per_token: float = FIRST_GUESS_SECONDS_PER_TOKEN
+
+    def __post_init__(self) -> None:
+        self._ready = threading.Condition(threading.Lock())
+        self._items: list[Item] = []
+        self._charged = 0
+        self._closed = False
+
+    # -- coming in --------------------------------------------------------------------------------
+
+    @property
+    def queued_tokens(self) -> int:
+        """Tokens charged to the queue now."""
+        return self._charged
+
+    def check_room(self) -> None:
+        """Refuse before any work is done for a request, if the queue is full already.
+
+        Raises OverloadedError.
+        """
+        if self._charged >= self.max_queue_tokens:
+            with self._ready:
+                self._refuse()
+
+    def submit(
+        self,
+        run: Run,
+        queries: Sequence[Query],
+        *,
+        deadline: float | None = None,
+        follows: bool = False,
+        context: object = None,
+    ) -> Ticket:
+        """Queue `queries` to be answered by `run`; `follows` marks a later round of admitted work.
+
+        `deadline` is a time of the scheduler's clock. Raises OverloadedError, RequestTooLargeError,
+        and StoppingError.
+        """
+        if not queries:
+            raise ValueError("a submission asks for something")
+        now = self.clock()
+        cost = sum(query.cost for query in queries)
+        if cost > self.max_request_tokens:
+            raise RequestTooLargeError(cost, self.max_request_tokens)
+        ticket = Ticket(run, queries, deadline, now, [None] * len(queries), len(queries))
+        ticket.context = context
+        with self._ready:
+            if self._closed:
+                raise StoppingError
+            if not follows:
+                self._admit(min(cost, self._share), now, deadline)
+            turn = now
+            for index, query in enumerate(queries):
+                turn += query.cost * self.seconds_per_token
+                insort(self._items, Item(turn, query.cost, ticket, index))
+            ticket.waiting = cost
+            self._recharge(ticket)
+            self._ready.notify()
+        return ticket
+
+    @property
+    def _share(self) -> int:
+        return max(1, self.max_queue_tokens // SHARE)
+
+    def _admit(self, charge: int, now: float, deadline: float | None) -> None:
+        if not self._charged:
+            return
+        wait = (self._charged + charge) * self.seconds_per_token
+        too_late = deadline is not None and now + wait > deadline
+        if too_late or self._charged + charge > self.max_queue_tokens:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self.stats.refused += 1
+        raise OverloadedError(max(1.0, self._charged * self.seconds_per_token))
+
+    def _recharge(self, ticket: Ticket) -> None:
+        charge = 0 if ticket.settled else min(ticket.waiting, self._share)
+        self._charged += charge - ticket.charge
+        ticket.charge = charge
+
+    # -- leaving early ----------------------------------------------------------------------------
+
+    def cancel(self, ticket: Ticket) -> None:
+        """The client has left: what waits is skipped, what runs is thrown away."""
+        with self._ready:
+            if not ticket.settled:
+                self.stats.departed += 1
+                self._settle(ticket, ClientGoneError())
+
+    def expire(self) -> None:
+        """Settle what waits beyond its deadline; called now and then, and before each batch."""
+        with self._ready:
+            late = self._sweep()
+        if late:
+            self.deliver(late)
+
+    def close(self) -> None:
+        """Refuse new work, settle what waits, and let the workers go."""
+        with self._ready:
+            self._closed = True
+            waiting = list(dict.fromkeys(item.ticket for item in self._items))
+            open_tickets = [ticket for ticket in waiting if not ticket.settled]
+            for ticket in open_tickets:
+                self._settle(ticket, StoppingError())
+            self._items.clear()
+            self._ready.notify_all()
+        if open_tickets:
+            self.deliver(open_tickets)
+
+    def _settle(self, ticket: Ticket, error: BaseException | None) -> None:
+        ticket.settled = True
+        ticket.error = error
+        self._recharge(ticket)
+
+    def _sweep(self) -> list[Ticket]:
+        now = self.clock()
+        late: list[Ticket] = []
+        for item in self._items:
+            ticket = item.ticket
+            if not ticket.settled and ticket.deadline is not None and now > ticket.deadline:
+                self.stats.expired += 1
+                self._settle(ticket, DeadlineError(ticket.deadline - ticket.arrival))
+                late.append(ticket)
+        if any(item.ticket.settled for item in self._items):
+            self._items = [item for item in self._items if not item.ticket.settled]
+        return late
+
+    # -- going out --------------------------------------------------------------------------------
+
+    def take(self, *, wait: bool = True) -> Batch | None:
+        """The batch to run now. None when closed, or when nothing waits and `wait` is false."""
+        while True:
+            with self._ready:
+                late = self._sweep()
+                batch = self._form() if self._items else None
+                if batch is None and not late:
+                    if self._closed or not wait:
+                        return None
+                    self._ready.wait()
+                    continue
+            if late:
+                self.deliver(late)
+            if batch is not None:
+                return batch
+
+    def _form(self) -> Batch:
+        lead = self._items[0]
+        chosen = [lead]
+        if not lead.alone:
+            longest = lead.cost
+            rivals = [
+                item
+                for item in self._items[1:LOOKAHEAD]
+                if not item.alone and item.ticket.run == lead.ticket.run
+            ]
+            rivals.sort(key=lambda item: abs(item.cost - lead.cost))
+            for item in rivals:
+                grown = max(longest, item.cost)
+                size = (len(chosen) + 1) * grown
+                extra = size - len(chosen) * longest
+                if size <= self.max_batch_tokens and extra <= item.cost + BATCH_OVERHEAD_TOKENS:
+                    chosen.append(item)
+                    longest = grown
+        taken = set(map(id, chosen))
+        self._items = [item for item in self._items if id(item) not in taken]
+        for item in chosen:
+            item.ticket.waiting -= item.cost
+            self._recharge(item.ticket)
+        return Batch(chosen, self.clock())
+
+    def work(self, batch: Batch) -> None:
+        """Run a batch taken before and settle whom it completes.
+
+        A batch that fails is put back to run item by item, so that only the item at fault fails.
+        What is not an Exception (the worker itself going down) is raised after the same care.
+        """
+        queries = [item.ticket.queries[item.index] for item in batch.items]
+        try:
+            answers = batch.items[0].ticket.run(queries)
+            if len(answers) != len(queries):
+                raise RuntimeError(f"{len(answers)} answers to {len(queries)} queries")
+        except BaseException as error:
+            self._failed(batch, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._done(batch, answers)
+
+    def _done(self, batch: Batch, answers: list[FloatArray]) -> None:
+        settled = []
+        with self._ready:
+            seconds = self.clock() - batch.started
+            size = batch.size
+            if size > 0 and seconds > 0:
+                step = SMOOTHING * (seconds / size - self.seconds_per_token)
+                self.seconds_per_token += step
+            self.stats.batches += 1
+            self.stats.queries += len(batch.items)
+            self.stats.tokens += batch.tokens
+            self.stats.padded_tokens += size
+            self.stats.busy_seconds += max(0.0, seconds)
+            for item, answer in zip(batch.items, answers, strict=True):
+                ticket = item.ticket
+                if ticket.settled:
+                    continue
+                ticket.answers[item.index] = answer
+                ticket.left -= 1
+                if not ticket.left:
+                    self._settle(ticket, None)
+                    settled.append(ticket)
+        if settled:
+            self.deliver(settled)
+
+    def _failed(self, batch: Batch, error: BaseException) -> None:
+        settled = []
+        with self._ready:
+            self.stats.failed_batches += 1
+            for item in batch.items:
+                ticket = item.ticket
+                if ticket.settled:
+                    continue
+                if len(batch.items) == 1 or self._closed:
+                    self._settle(ticket, StoppingError() if self._closed else _failure(error))
+                    settled.append(ticket)
+                    continue
+                item.alone = True
+                insort(self._items, item)
+                ticket.waiting += item.cost
+                self._recharge(ticket)
+            self._ready.notify()
+        if settled:
+            self.deliver(settled)
+
+
+def _failure(error: BaseException) -> QingyuError:
+    if isinstance(error, QingyuError):
+        return error
+    failure = InferenceError()
+    failure.__cause__ = error
+    return failure
