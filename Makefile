@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
+REFERENCE := .venv-reference
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -47,11 +48,12 @@ install-size: $(INSTALLED) ## what a clean environment weighs, and how long `imp
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
 	$(BIN)/python bench/screenshots.py
 
-test-reference: $(TESTABLE) ## remake the golden outputs with transformers (needs PyTorch; CHECKPOINT=)
-	$(BIN)/python tests/reference/make_golden.py $(CHECKPOINT)
+test-reference: $(REFERENCE)/.installed ## remake the golden outputs with transformers (CHECKPOINT=), none may change
+	$(REFERENCE)/bin/python tests/reference/default_checkpoint.py $(CHECKPOINT)
+	git diff --exit-code --stat tests/golden
 
 clean: ## remove the environment and what was built
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "需要 Python 3.10 以上 / Python 3.10 or newer is needed")'
@@ -69,3 +71,9 @@ $(TESTABLE): pyproject.toml | $(BIN)/python
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install -e '.[build]' --group test --group lint
 	@touch $@ $(INSTALLED)
+
+# PyTorch and transformers live apart: nothing else may come to need them.
+$(REFERENCE)/.installed: tests/reference/requirements.txt
+	@$(PYTHON) -m venv $(REFERENCE)
+	@$(REFERENCE)/bin/python -m pip install --quiet -r $<
+	@touch $@

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from qingyu.cli import console
 from qingyu.errors import BuildError
 
 
@@ -35,4 +36,20 @@ def build(
             f"构建模型需要 {error.name}，请运行：pip install 'qingyu[build]'",
             f"Building needs {error.name}; run: pip install 'qingyu[build]'",
         ) from error
-    pipeline.build(source, out, precision=precision)
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<9}"), BarColumn(), TaskProgressColumn())
+    screen = console.rich_console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True) as bar:
+        work = bar.add_task("", total=1.0)
+
+        def report(what: str, share: float) -> None:
+            bar.update(work, description=what, completed=share)
+
+        built = pipeline.build(source, out, precision=precision, progress=report)
+
+    if built.unused:
+        names = ", ".join(built.unused)
+        console.note(f"未用到的张量：{names}", f"tensors not used: {names}")
+    size = f"{precision}, {built.manifest.bytes / 1e6:.1f} MB"
+    typer.echo(f"{built.path}  已构建 / built  ({size})")
