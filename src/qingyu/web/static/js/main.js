@@ -1,0 +1,97 @@
+// Puts the page together: language, navigation, the view of the address, the state of the link.
+import * as api from "./api.js";
+import { h, icon, iconButton, replace } from "./dom.js";
+import { speak, t } from "./i18n.js";
+import { here, onmove } from "./router.js";
+import { get, set, watch } from "./store.js";
+import { VIEWS } from "./views/index.js";
+
+const nav = document.getElementById("nav");
+const tools = document.getElementById("tools");
+const stage = document.getElementById("view");
+const banner = document.getElementById("banner");
+
+// Until the service has said what it offers, the first task stands for all.
+const shown = () => VIEWS.filter((v) => !v.task || api.offers(v.task) || (v === VIEWS[0] && get("models").length === 0));
+
+function drawNav() {
+  const current = stage.dataset.view;
+  const group = (name) => {
+    const views = shown().filter((v) => v.group === name);
+    if (views.length === 0) return [];
+    const entry = (v) => h("a", { href: `#/${v.id}`, "aria-current": v.id === current && "page" }, icon(v.id), t(`${v.id}.nav`));
+    return [h("p", { class: "nav-title" }, t(`nav.${name}`)), views.map(entry)];
+  };
+  nav.setAttribute("aria-label", t("nav.label"));
+  replace(nav, group("tasks"), group("desk"));
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
+function drawTools() {
+  const theme = get("theme");
+  const next = { auto: "light", light: "dark", dark: "auto" }[theme];
+  const other = get("lang") === "zh" ? "en" : "zh";
+  replace(
+    tools,
+    h("button", { type: "button", class: "icon-btn lang", lang: other === "zh" ? "zh-CN" : "en", title: t("lang.switch"), "aria-label": t("lang.switch"), onclick: () => set("lang", other) }, t("lang.other")),
+    iconButton(t(`theme.${theme}`), { auto: "auto", light: "sun", dark: "moon" }[theme], { onclick: () => set("theme", next) }),
+    h("a", { class: "icon-btn", href: "docs", title: t("docs"), "aria-label": t("docs") }, icon("book")),
+  );
+}
+
+async function show({ view: id, params }) {
+  const entry = shown().find((v) => v.id === id) ?? shown()[0];
+  const held = stage.firstElementChild;
+  if (stage.dataset.view === entry.id && held?.restore && Object.keys(params).length) return held.restore(params);
+  await entry.load();
+  const node = document.createElement(`view-${entry.id}`);
+  node.restore?.(params);
+  stage.dataset.view = entry.id;
+  replace(stage, node);
+  document.title = `${t(`${entry.id}.title`)} · ${t("app.title")}`;
+  drawNav();
+}
+
+async function translate() {
+  await speak(get("lang"));
+  replace(document.getElementById("skip"), t("skip"));
+  drawTools();
+  delete stage.dataset.view;
+  await show(here());
+}
+
+/** Asks until the service answers, then once more for its models. */
+async function meet() {
+  try {
+    const before = shown().length;
+    await api.models();
+    if (stage.dataset.view !== here().view && here().view) await show(here());
+    else if (shown().length !== before) drawNav();
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    if (error.passing) setTimeout(meet, 2000);
+  }
+}
+
+watch((name, value) => {
+  if (name === "lang") translate();
+  if (name === "theme") {
+    if (value === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = value;
+    drawTools();
+  }
+  if (name === "key") meet();
+  if (name === "connected") {
+    replace(banner, !value && h("p", { class: "banner" }, h("span", { class: "dot" }), t("gone")));
+    if (!value) meet();
+  }
+});
+
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
+
+onmove(show);
+await translate();
+await meet();

@@ -1,0 +1,187 @@
+// What every task has in common: a text, examples, an answer as one types, code, history, a link.
+//
+// A subclass says, as statics: `task` (its route), `id` (its address and the prefix of its texts),
+// `defaults` (its state), `examples`; and as methods: `fields()`, `body()`, `answer(result, all)`.
+import * as api from "../api.js";
+import { button, h, icon, replace, select } from "../dom.js";
+import { millis } from "../format.js";
+import * as history from "../history.js";
+import { t } from "../i18n.js";
+import { copyButton } from "../parts/copy.js";
+import "../parts/code.js";
+import "../parts/editor.js";
+import { hint, trouble } from "../parts/notice.js";
+import { note } from "../router.js";
+import { get, watch } from "../store.js";
+
+const PAUSE = 220; // ms after the last key before asking
+const SETTLED = 1500; // ms an answer must stand before its input enters the history
+
+export class TaskView extends HTMLElement {
+  static live = true;
+  static defaults = { text: "" };
+  static examples = [];
+
+  state = { ...structuredClone(this.constructor.defaults), model: "" };
+  out = h("div", { class: "stack" });
+  #status = h("p", { class: "status num", role: "status" });
+  #code = h("qy-code");
+  #asked = null;
+  #timers = {};
+  #unwatch = null;
+
+  /** Inputs beyond the text: nodes. They change state through `this.set`. */
+  fields() {
+    return [];
+  }
+  /** The request, or null while there is nothing to ask. */
+  body() {
+    return this.state.text.trim() ? { text: this.state.text } : null;
+  }
+  /** Shown while `body()` is null: nodes. */
+  idle() {
+    return hint(t(`${this.constructor.id}.idle`));
+  }
+  /** Shows one result in `this.out`. */
+  answer(_result, _all) {}
+  /** UTF-16 spans to light up in the text. */
+  marks(_text) {
+    return [];
+  }
+  /** Buttons under the text. */
+  actions() {
+    return [];
+  }
+
+  get task() {
+    return this.constructor.task;
+  }
+
+  /** Takes over the state of a link or of the history. */
+  restore(params) {
+    for (const [name, value] of Object.entries(this.constructor.defaults)) {
+      if (params[name] === undefined) continue;
+      try {
+        this.state[name] = typeof value === "string" ? params[name] : JSON.parse(params[name]);
+      } catch {
+        // A damaged link keeps the default.
+      }
+    }
+    if (this.isConnected) this.#build();
+  }
+
+  /** The state as link parameters: only what differs from the defaults. */
+  params() {
+    const changed = Object.entries(this.constructor.defaults).filter(([k, v]) => JSON.stringify(v) !== JSON.stringify(this.state[k]));
+    return Object.fromEntries(changed.map(([k, v]) => [k, typeof v === "string" ? this.state[k] : JSON.stringify(this.state[k])]));
+  }
+
+  connectedCallback() {
+    this.#build();
+    this.#unwatch = watch((name, up) => {
+      if (name === "connected" && up && this.#asked === null && this.out.querySelector(".notice.bad")) this.run();
+    });
+  }
+
+  disconnectedCallback() {
+    this.#unwatch?.();
+    this.#asked?.abort();
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+  }
+
+  /** Changes state and asks again in a moment. */
+  set(patch, { now = false } = {}) {
+    Object.assign(this.state, patch);
+    note(this.constructor.id, this.params());
+    clearTimeout(this.#timers.ask);
+    clearTimeout(this.#timers.keep);
+    if (this.constructor.live || this.body() === null) this.#timers.ask = setTimeout(() => this.run(), now ? 0 : PAUSE);
+  }
+
+  #build() {
+    const { id, examples } = this.constructor;
+    this.editor = h("qy-editor", { onedit: () => this.set({ text: this.editor.value }) });
+    Object.assign(this.editor, { marks: (text) => this.marks(text), label: t(`${id}.label`), placeholder: t(`${id}.placeholder`), value: this.state.text });
+    const go = button(t("run"), { kind: "primary", onclick: () => this.run({ asked: true }) });
+    const share = copyButton(() => location.href, t("share"), "link");
+    replace(
+      this,
+      h("div", { class: "view-head" }, h("div", null, h("h1", null, t(`${id}.title`)), h("p", null, t(`${id}.about`))), share),
+      h(
+        "div",
+        { class: "panes" },
+        h(
+          "section",
+          { class: "card ask", "aria-label": t("input"), onkeydown: (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && this.run({ asked: true }) },
+          h("div", { class: "sheet" }, this.editor, h("div", { class: "row sheet-foot" }, this.actions(), h("span", { class: "push" }), go)),
+          this.#models(),
+          this.fields(),
+          examples.length > 0 && this.#examples(examples),
+        ),
+        h("section", { class: "card answer", "aria-label": t("answer") }, h("div", { class: "pending", "aria-hidden": "true" }), this.out, this.#status, this.#code),
+      ),
+    );
+    this.run();
+  }
+
+  #models() {
+    const able = get("models").filter((m) => m.tasks?.includes(this.task)).map((m) => [m.name, m.name]);
+    if (able.length < 2) return null;
+    return h("label", { class: "field" }, h("span", null, t("model")), select([["", t("model.default")], ...able], this.state.model, (model) => this.set({ model }, { now: true })));
+  }
+
+  #examples(list) {
+    const chip = (example) => {
+      const patch = typeof example === "string" ? { text: example } : example;
+      const put = () => {
+        Object.assign(this.state, structuredClone({ ...this.constructor.defaults, ...patch }));
+        this.#build();
+      };
+      return h("button", { type: "button", class: "example", onclick: put }, patch.title ?? patch.text);
+    };
+    return h("div", { class: "examples" }, h("h3", null, t("examples")), h("div", { class: "example-list" }, list.map(chip)));
+  }
+
+  /** Asks the service; a newer question drops an older one, and its answer with it. */
+  async run({ asked = false } = {}) {
+    clearTimeout(this.#timers.ask);
+    clearTimeout(this.#timers.keep);
+    this.#asked?.abort();
+    this.#asked = null;
+    note(this.constructor.id, this.params());
+    const body = this.body();
+    if (body === null) return this.#rest(asked);
+    if (this.state.model) body.model = this.state.model;
+    const mine = (this.#asked = new AbortController());
+    this.setAttribute("aria-busy", "true");
+    const begun = performance.now();
+    try {
+      const all = await api.ask(this.task, body, mine.signal);
+      if (this.#asked !== mine) return;
+      this.answer(all.results[0], all, body);
+      const round = performance.now() - begun;
+      replace(this.#status, t("status", { model: all.model, inside: millis(all.elapsed_ms), round: millis(round), tokens: all.tokens }));
+      this.#code.show(this.task, body, all);
+      this.#timers.keep = setTimeout(() => history.add(this.constructor.id, this.params(), this.state.text), SETTLED);
+    } catch (error) {
+      if (this.#asked !== mine) return;
+      if (!(error instanceof api.ApiError)) throw error;
+      replace(this.out, trouble(error, () => this.run()));
+      replace(this.#status);
+      this.#code.show(this.task, body, null);
+    } finally {
+      if (this.#asked === mine) {
+        this.#asked = null;
+        this.removeAttribute("aria-busy");
+      }
+    }
+  }
+
+  #rest(asked) {
+    this.removeAttribute("aria-busy");
+    replace(this.out, this.idle());
+    replace(this.#status);
+    this.#code.show(this.task, null, null);
+    if (asked) this.editor.focus();
+  }
+}
