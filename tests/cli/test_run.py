@@ -1,0 +1,106 @@
+"""One command line in, one exit status out, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from qingyu import __version__, bundle
+from qingyu.cli import run
+from qingyu.errors import BundleError, NoMaskError, QingyuError
+
+
+def test_help_comes_without_being_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """`qingyu` alone and `qingyu models` alone show what there is and fail nothing."""
+    assert run([]) == 0
+    assert "doctor" in capsys.readouterr().out
+    assert run(["models"]) == 0
+    assert "verify" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["fill", "serve", "build", "doctor", "models", "models list"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command's help says in Chinese and English what it does."""
+    assert run([*command.split(), "--help"]) == 0
+    assert " / " in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is the package's own."""
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"qingyu {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fil"], ["fill", "--top-k", "0", "x"], ["fill", "--nonsense"], ["build"], ["models", "x"]],
+)
+def test_bad_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistaken command line is named on standard error in both languages, with where to look."""
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "用法有误，请看 qingyu" in err
+    assert "Error: " in err
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NoMaskError(), 2),
+        (BundleError("坏", "bad"), 1),
+        (QingyuError("错", "wrong"), 1),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("boom"), 1),
+    ],
+)
+def test_every_error_has_a_status_and_no_traceback(
+    error: BaseException,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Bad input is 2, a failure 1, Ctrl-C 130; what is said is a line in each language."""
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(bundle, "installed", fail)
+    assert run(["models", "list"]) == status
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert said.count("\n") == (0 if status == 130 else 2)
+
+
+def test_debug_shows_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reports an unexpected error can get at its origin."""
+
+    def fail() -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(bundle, "installed", fail)
+    assert run(["--debug", "models", "list"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`qingyu ... | head` ends quietly: no message, status 0."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "qingyu", "--help"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_output_is_utf8_whatever_the_locale() -> None:
+    """A machine whose locale is ASCII still gets Chinese through a pipe."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "qingyu", "--help"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert "轻语" in done.stdout.decode("utf-8")
