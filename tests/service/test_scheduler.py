@@ -18,7 +18,8 @@ from qingyu.service.errors import (
     RequestTooLargeError,
     StoppingError,
 )
-from qingyu.service.scheduler import Scheduler, Ticket
+from qingyu.service.scheduler import Scheduler
+from qingyu.service.ticket import Ticket
 from qingyu.service.workers import Workers
 from qingyu.types import FloatArray, Query
 
@@ -37,7 +38,7 @@ class Clock:
 
 
 class FakeModel:
-    """Answers each query with its first token; takes a millisecond of fake time a padded token."""
+    """Answers each query with its first token; takes a millisecond of fake time a token."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -47,7 +48,7 @@ class FakeModel:
 
     def run(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.batches.append([q.cost for q in queries])
-        self.clock.now += 0.001 * len(queries) * max(q.cost for q in queries)
+        self.clock.now += 0.001 * sum(q.cost for q in queries)
         if self.poison & {int(q.input_ids[0]) for q in queries}:
             raise self.error
         return [np.full((1, 1), q.input_ids[0], np.float32) for q in queries]
@@ -103,12 +104,12 @@ def test_waiting_requests_of_one_length_share_a_batch(bench: Bench) -> None:
 
 
 def test_a_long_query_takes_no_short_ones_along(bench: Bench) -> None:
-    """Padding a short query to a long one would cost more than running it alone."""
-    bench.submit(128)
+    """Attention as wide as the long one would cost more than a batch of the short one's own."""
+    bench.submit(250)
     bench.submit(16)
-    bench.submit(120)
+    bench.submit(240)
     bench.drain()
-    assert sorted(map(sorted, bench.model.batches)) == [[16], [120, 128]]
+    assert sorted(map(sorted, bench.model.batches)) == [[16], [240, 250]]
 
 
 def test_a_short_request_overtakes_a_long_one_of_the_same_moment(bench: Bench) -> None:
@@ -348,7 +349,7 @@ def test_every_admitted_request_is_settled_once_and_the_books_balance(
         if ticket.error is None:
             assert [a.item() for a in ticket.result()] == [mark] * len(ticket.queries)
     for costs in bench.model.batches:
-        assert len(costs) == 1 or len(costs) * max(costs) <= bench.scheduler.max_batch_tokens
+        assert len(costs) == 1 or sum(costs) <= bench.scheduler.max_batch_tokens
 
 
 def test_a_worker_that_dies_is_replaced() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qingyu.errors import InputError, ServiceError
+from qingyu.errors import InputError, QingyuError, ServiceError
 
 
 class ClientGoneError(ServiceError):
@@ -44,3 +44,24 @@ class StoppingError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("服务正在停止。", "The service is shutting down.")
+
+
+class ModelPinnedError(QingyuError):
+    """The operator wants this model to stay in memory."""
+
+    code = "model_pinned"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"模型 {name} 已被固定在内存中，不能卸载。",
+            f"Model {name} is pinned in memory and cannot be unloaded.",
+        )
+
+
+class ItemError(QingyuError):
+    """An error in one text of a request of several: says which, and keeps the cause's code."""
+
+    def __init__(self, index: int, cause: QingyuError) -> None:
+        super().__init__(f"第 {index + 1} 条：{cause.zh}", f"Item {index + 1}: {cause.en}")
+        self.code = cause.code
+        self.__cause__ = cause

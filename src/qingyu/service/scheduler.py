@@ -8,8 +8,9 @@ Short requests overtake long ones that came a moment earlier, a request of many 
 push others back, and nothing starves: a turn, once given, only gets older.
 
 Company. The query whose turn is oldest leads. Another joins its batch if running it there costs no
-more than running it alone: padding it to the common length must not exceed what a batch of its own
-would cost.
+more than running it alone. Matrix products read tokens end to end, so company is free but for
+attention, which works on a rectangle as wide as the longest: a short query joins long ones only
+while the cells it adds cost less than a batch of its own.
 
 Admission. A request is charged the tokens it has waiting, at most an eighth of the queue, so that
 a few large requests cannot shut everyone else out. If the charges exceed the queue it is refused
@@ -31,71 +32,16 @@ from qingyu.errors import DeadlineError, OverloadedError, QingyuError
 from qingyu.types import FloatArray, Query
 
 from .errors import ClientGoneError, InferenceError, RequestTooLargeError, StoppingError
+from .ticket import Batch, Item, Run, Ticket
 
-Run = Callable[[Sequence[Query]], list[FloatArray]]
 Clock = Callable[[], float]
 
 BATCH_OVERHEAD_TOKENS = 16  # what starting one more batch costs, in tokens of work (measured)
+CELLS_PER_TOKEN = 2048  # cells of attention that cost as much as one token (measured)
 SHARE = 8  # one request is charged at most 1/SHARE of the queue
 LOOKAHEAD = 256  # waiting queries considered for one batch
 FIRST_GUESS_SECONDS_PER_TOKEN = 2e-4
 SMOOTHING = 0.1
-
-
-@dataclass(eq=False)
-class Ticket:
-    """One admitted submission: its queries, and their answers as they come.
-
-    It is settled once: with all `answers` there, or with an `error`.
-    """
-
-    run: Run
-    queries: Sequence[Query]
-    deadline: float | None
-    arrival: float
-    answers: list[FloatArray | None]
-    left: int
-    waiting: int = 0
-    charge: int = 0
-    error: BaseException | None = None
-    settled: bool = False
-    context: object = None
-
-    def result(self) -> list[FloatArray]:
-        """The answers in the order of the queries; raises the error the ticket was settled with."""
-        if self.error is not None:
-            raise self.error
-        return [answer for answer in self.answers if answer is not None]
-
-
-@dataclass(eq=False)
-class Item:
-    """One query in the queue. `alone` is set when a batch it was in has failed."""
-
-    turn: float
-    cost: int
-    ticket: Ticket
-    index: int
-    alone: bool = False
-
-    def __lt__(self, other: Item) -> bool:
-        return self.turn < other.turn
-
-
-@dataclass(eq=False)
-class Batch:
-    """Queries that run together: `size` counts the tokens with padding."""
-
-    items: list[Item]
-    started: float
-
-    @property
-    def tokens(self) -> int:
-        return sum(item.cost for item in self.items)
-
-    @property
-    def size(self) -> int:
-        return len(self.items) * max(item.cost for item in self.items)
 
 
 @dataclass
@@ -105,7 +51,6 @@ class Stats:
     batches: int = 0
     queries: int = 0
     tokens: int = 0
-    padded_tokens: int = 0
     busy_seconds: float = 0.0
     refused: int = 0
     expired: int = 0
@@ -117,18 +62,18 @@ class Stats:
 class Scheduler:
     """A bounded queue of queries and the rule by which batches are taken from it. Thread-safe.
 
-    max_batch_tokens:   tokens of one batch, padding included; a longer query runs alone
+    max_batch_tokens:   tokens of one batch; a longer query runs alone
     max_queue_tokens:   sum of charges above which requests are refused
     max_request_tokens: tokens of one request above which it is refused for good
     deliver:            called outside the lock with the tickets just settled, in a worker's thread
                         or in that of whoever called `expire` or `close`
     """
 
+    deliver: Callable[[list[Ticket]], object]
     max_batch_tokens: int = 512
     max_queue_tokens: int = 1024
     max_request_tokens: int = 65_536
     clock: Clock = time.monotonic
-    deliver: Callable[[list[Ticket]], object] = id
     stats: Stats = field(default_factory=Stats)
     seconds_per_token: float = FIRST_GUESS_SECONDS_PER_TOKEN
 
@@ -280,7 +225,7 @@ class Scheduler:
         lead = self._items[0]
         chosen = [lead]
         if not lead.alone:
-            longest = lead.cost
+            tokens, longest = lead.cost, lead.cost
             rivals = [
                 item
                 for item in self._items[1:LOOKAHEAD]
@@ -289,10 +234,12 @@ class Scheduler:
             rivals.sort(key=lambda item: abs(item.cost - lead.cost))
             for item in rivals:
                 grown = max(longest, item.cost)
-                size = (len(chosen) + 1) * grown
-                extra = size - len(chosen) * longest
-                if size <= self.max_batch_tokens and extra <= item.cost + BATCH_OVERHEAD_TOKENS:
+                cells = (len(chosen) + 1) * grown**2 - len(chosen) * longest**2 - item.cost**2
+                if tokens + item.cost > self.max_batch_tokens:
+                    continue
+                if cells <= BATCH_OVERHEAD_TOKENS * CELLS_PER_TOKEN:
                     chosen.append(item)
+                    tokens += item.cost
                     longest = grown
         taken = set(map(id, chosen))
         self._items = [item for item in self._items if id(item) not in taken]
@@ -323,14 +270,13 @@ class Scheduler:
         settled = []
         with self._ready:
             seconds = self.clock() - batch.started
-            size = batch.size
-            if size > 0 and seconds > 0:
-                step = SMOOTHING * (seconds / size - self.seconds_per_token)
+            tokens = batch.tokens
+            if seconds > 0:
+                step = SMOOTHING * (seconds / tokens - self.seconds_per_token)
                 self.seconds_per_token += step
             self.stats.batches += 1
             self.stats.queries += len(batch.items)
-            self.stats.tokens += batch.tokens
-            self.stats.padded_tokens += size
+            self.stats.tokens += tokens
             self.stats.busy_seconds += max(0.0, seconds)
             for item, answer in zip(batch.items, answers, strict=True):
                 ticket = item.ticket
