@@ -1,3 +1,25 @@
-"""Qingyu: Chinese language understanding on the computers people already have."""
+"""Qingyu 轻语: Chinese language understanding on the computers people already have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["Model", "QingyuError", "__version__", "load"]
+
+if TYPE_CHECKING:
+    from qingyu.errors import QingyuError
+    from qingyu.model import Model, load
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is named when it is named, so that `import qingyu` costs nothing."""
+    if name == "QingyuError":
+        from qingyu.errors import QingyuError
+
+        return QingyuError
+    if name in ("Model", "load"):
+        from qingyu import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module 'qingyu' has no attribute {name!r}")

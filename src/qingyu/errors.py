@@ -53,10 +53,10 @@ class EmptyTextError(InputError):
 class NoMaskError(InputError):
     code = "no_mask"
 
-    def __init__(self, mask_token: str = "[MASK]") -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"未找到 {mask_token} 标记，请在要填的位置写上 {mask_token}。",
-            f"No {mask_token} in the text; put {mask_token} where a word is wanted.",
+            "未找到 [MASK] 标记，请在要填的位置写上 [MASK]。",
+            "No [MASK] in the text; put [MASK] where a word is wanted.",
         )
 
 
@@ -76,7 +76,7 @@ class TextTooLongError(InputError):
     def __init__(self, tokens: int, limit: int) -> None:
         super().__init__(
             f"文本有 {tokens} 个词元，最多 {limit} 个，请缩短或允许截断。",
-            f"The text has {tokens} tokens, at most {limit} are read; shorten it or allow truncation.",
+            f"The text has {tokens} tokens, {limit} are read; shorten it or allow truncation.",
         )
 
 

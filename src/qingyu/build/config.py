@@ -1,0 +1,121 @@
+"""`config.json` of a checkpoint: read, checked, and named by the field's terms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from qingyu.bundle import Problem
+from qingyu.errors import CheckpointError
+
+LARGEST = {
+    "vocab_size": 2_000_000,
+    "hidden_size": 16_384,
+    "num_hidden_layers": 200,
+    "num_attention_heads": 256,
+    "intermediate_size": 65_536,
+    "max_position_embeddings": 65_536,
+    "type_vocab_size": 1_024,
+    "embedding_size": 16_384,
+}
+
+
+class Config:
+    """The settings of one checkpoint; every getter names the file and the key it misses."""
+
+    def __init__(self, path: Path, values: dict[str, Any]) -> None:
+        self.path = path
+        self.values = values
+
+    @classmethod
+    def read(cls, path: Path) -> Config:
+        """Raises CheckpointError where the file is missing or not a JSON object."""
+        try:
+            values = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise CheckpointError(
+                f"无法读取 {path}，模型目录需要 config.json：{error.strerror}",
+                f"Cannot read {path}; a checkpoint needs a config.json: {error.strerror}",
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(
+                f"{path} 不是合法的 JSON：{error}", f"{path} is not valid JSON: {error}"
+            ) from error
+        if not isinstance(values, dict):
+            raise CheckpointError(f"{path} 应是 JSON 对象。", f"{path} should hold a JSON object.")
+        return cls(path, values)
+
+    @property
+    def model_type(self) -> str:
+        return self.text("model_type")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.values.get(key, default)
+        if not isinstance(value, str) or not value:
+            raise self._error(key, "应是字符串", "should be a string")
+        return value
+
+    def size(self, key: str, default: int | None = None) -> int:
+        """A whole number from 1 to the largest that any real model has."""
+        value = self.values.get(key, default)
+        largest = LARGEST[key]
+        if type(value) is not int or not 1 <= value <= largest:
+            raise self._error(
+                key, f"应是 1 到 {largest} 的整数", f"should be a whole number from 1 to {largest}"
+            )
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        value = self.values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+            raise self._error(key, "应是非负数", "should be a number that is not negative")
+        return float(value)
+
+    @property
+    def architecture(self) -> str:
+        """The class the checkpoint was saved from, such as BertForMaskedLM; "" where unsaid."""
+        names = self.values.get("architectures") or [""]
+        return str(names[0]) if isinstance(names, list) else ""
+
+    @property
+    def token_level(self) -> bool:
+        """Whether the task head labels tokens rather than the whole text."""
+        return self.architecture.endswith("ForTokenClassification")
+
+    @property
+    def problem(self) -> Problem:
+        """What the logits of a sequence classifier mean."""
+        problem = self.values.get("problem_type")
+        if problem == "multi_label_classification":
+            return "multi_label"
+        if problem == "regression" or (problem is None and len(self.labels()) == 1):
+            return "regression"
+        return "single_label"
+
+    def labels(self) -> tuple[str, ...]:
+        """Labels in the order of the logits, from `id2label`; empty where it is not given."""
+        names = self.values.get("id2label")
+        if names is None:
+            return tuple(f"LABEL_{i}" for i in range(self._label_count()))
+        try:
+            ordered = sorted((int(index), str(name)) for index, name in names.items())
+        except (AttributeError, ValueError) as error:
+            raise self._error(
+                "id2label", "应把编号对应到标签", "should map indices to labels"
+            ) from error
+        if [index for index, _ in ordered] != list(range(len(ordered))) or not ordered:
+            raise self._error("id2label", "的编号应从 0 连续", "should number its labels from 0 on")
+        return tuple(name for _, name in ordered)
+
+    def _label_count(self) -> int:
+        count = self.values.get("num_labels", 2)
+        if type(count) is not int or not 1 <= count <= 100_000:
+            raise self._error("num_labels", "应是正整数", "should be a positive whole number")
+        return count
+
+    def _error(self, key: str, zh: str, en: str) -> CheckpointError:
+        value = json.dumps(self.values.get(key), ensure_ascii=False)[:60]
+        return CheckpointError(
+            f"{self.path} 的 {key} {zh}，实为 {value}。", f"{key} in {self.path} {en}, is {value}."
+        )

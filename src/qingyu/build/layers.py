@@ -1,0 +1,141 @@
+"""The parts encoders are made of, written once for all families and precisions.
+
+Sequences of a batch lie end to end: every matrix product sees only real tokens, [tokens, hidden].
+Attention alone needs rectangles; there, `Layout` says which token stands in which cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qingyu.build.graph import Graph
+from qingyu.build.precision import Matrix, Operand, Precision
+
+Vector = NDArray[np.float32]
+
+FUNCTIONS = {"relu": "Relu", "tanh": "Tanh"}
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A matrix, float32 [outputs, inputs], and its bias [outputs]."""
+
+    name: str
+    matrix: Matrix
+    bias: Vector
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Layer normalisation: gain and bias [hidden]."""
+
+    name: str
+    gain: Vector
+    bias: Vector
+    epsilon: float
+
+
+class Layout:
+    """Graph inputs that lay a packed batch out (made by `qingyu.engine.batch`)."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lengths = graph.input("lengths", np.int32, ["sequences"])
+        self.grid = graph.input("grid", np.int64, ["sequences", "longest"])
+        self.cells = graph.input("cells", np.int64, ["tokens"])
+        self.rows = graph.input("rows", np.int64, ["rows"])
+        self.row_grid = graph.input("row_grid", np.int64, ["sequences", "most_rows"])
+        self.row_cells = graph.input("row_cells", np.int64, ["rows"])
+        self._parts: dict[tuple[int, int], str] = {}
+
+    def part(self, part: int, parts: int) -> str:
+        """For each cell, the row of one part of its token: grid * parts + part."""
+        if (part, parts) not in self._parts:
+            first = self.graph.node("Mul", self.grid, self.graph.constant(parts, np.int64))
+            row = self.graph.node("Add", first, self.graph.constant(part, np.int64))
+            self._parts[part, parts] = row
+        return self._parts[part, parts]
+
+
+class Layers:
+    """Writes layers into one graph at one precision."""
+
+    def __init__(self, graph: Graph, precision: Precision) -> None:
+        self.graph = graph
+        self.precision = precision
+
+    def add(self, x: str, name: str, vector: Vector) -> str:
+        return self.graph.node("Add", x, self.graph.weight(name, vector))
+
+    def norm(self, x: str, norm: Norm) -> str:
+        # Not SkipLayerNormalization: its kernel costs three times this node and an Add.
+        gain = self.graph.weight(f"{norm.name}.weight", norm.gain)
+        bias = self.graph.weight(f"{norm.name}.bias", norm.bias)
+        return self.graph.node("LayerNormalization", x, gain, bias, epsilon=norm.epsilon)
+
+    def linear(self, x: str, linear: Linear) -> str:
+        return self.add(self._product(x, linear), f"{linear.name}.bias", linear.bias)
+
+    def activated(self, x: str, linear: Linear, function: str) -> str:
+        """`function(linear(x))`."""
+        if function == "gelu":
+            bias = self.graph.weight(f"{linear.name}.bias", linear.bias)
+            return self.graph.microsoft("BiasGelu", self._product(x, linear), bias)
+        if function == "gelu_new":
+            return self.graph.node("Gelu", self.linear(x, linear), approximate="tanh")
+        return self.graph.node(FUNCTIONS[function], self.linear(x, linear))
+
+    def residual(self, x: str, branch: str, linear: Linear, norm: Norm) -> str:
+        """Post-norm residual: norm(x + linear(branch))."""
+        return self.norm(self.graph.node("Add", self.linear(branch, linear), x), norm)
+
+    def attention(
+        self,
+        x: str,
+        query: Linear,
+        key: Linear,
+        value: Linear,
+        heads: int,
+        layout: Layout,
+        only_rows: bool = False,
+    ) -> str:
+        """Multi-head attention of each sequence over itself, before its output projection.
+
+        x: [tokens, hidden]. Queries are all tokens, giving [tokens, hidden], or with `only_rows`
+        the requested ones, giving [rows, hidden].
+        """
+        graph = self.graph
+        operand = self.precision.operand(graph, x)
+        if only_rows:
+            asked = operand.take(layout.rows).product(f"{query.name}.weight", query.matrix)
+            q = graph.node("Gather", asked, layout.row_grid, axis=0)
+            k, v = self._parted(operand, layout, key, value)
+        else:
+            q, k, v = self._parted(operand, layout, query, key, value)
+        biases = np.concatenate([query.bias, key.bias, value.bias])
+        mixed = graph.microsoft(
+            "MultiHeadAttention",
+            *(q, k, v, graph.weight(f"{query.name}.biases", biases), layout.lengths),
+            num_heads=heads,
+        )
+        flat = graph.node("Reshape", mixed, graph.constant([-1, len(value.bias)], np.int64))
+        return graph.node("Gather", flat, layout.row_cells if only_rows else layout.cells, axis=0)
+
+    def _product(self, x: str, linear: Linear) -> str:
+        return self.precision.operand(self.graph, x).product(linear.name, linear.matrix)
+
+    def _parted(self, operand: Operand, layout: Layout, *linears: Linear) -> list[str]:
+        """Products of one operand as one, parted and laid out: each [sequences, longest, width].
+
+        Row-major [tokens, parts * width] is also [tokens * parts, width], where part i of token t
+        is row t * parts + i: one Gather parts and lays out, and nothing else is copied.
+        """
+        graph, parts = self.graph, len(linears)
+        product = operand.product(
+            f"{linears[0].name}.stacked", np.concatenate([linear.matrix for linear in linears])
+        )
+        flat = graph.node("Reshape", product, graph.constant([-1, len(linears[0].bias)], np.int64))
+        return [graph.node("Gather", flat, layout.part(i, parts), axis=0) for i in range(parts)]

@@ -1,0 +1,23 @@
+"""Symmetric INT8 quantisation of weights, one scale an output channel or a table row.
+
+Round to nearest, scale = max |w| / 127, zero point 0: the scheme of Jacob et al. 2018
+(arXiv:1712.05877), symmetric as Wu et al. 2020 (arXiv:2004.09602) recommend for weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+INT8_LIMIT = 127
+
+
+def int8_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Quantise each row of `matrix` [rows, columns] by itself.
+
+    Returns int8 [rows, columns] and its scales, float32 [rows]; a row of zeros has scale 1.
+    """
+    scale = np.abs(matrix).max(axis=1).astype(np.float32) / INT8_LIMIT
+    scale[scale == 0] = 1
+    quantised = np.rint(matrix / scale[:, None])
+    return np.clip(quantised, -INT8_LIMIT, INT8_LIMIT).astype(np.int8), scale

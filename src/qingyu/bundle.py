@@ -1,0 +1,194 @@
+"""A model on disk: a directory with a manifest, graphs, one weight file and a tokenizer.
+
+    manifest.json     what this is: sizes, heads, labels, precision, digests, accuracy, licence
+    encoder.onnx      tokens -> hidden states
+    head-<name>.onnx  hidden states -> logits, one small graph a head
+    weights.bin       every large tensor, once; the graphs point into it
+    tokenizer.json    as the `tokenizers` library writes it
+    README.md         the model card; text for people, so it has no digest
+
+All in one folder because ONNX Runtime refuses weights outside the folder of a graph, rightly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from qingyu.errors import BundleError, ModelNotFoundError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ENCODER = "encoder.onnx"
+WEIGHTS = "weights.bin"
+TOKENIZER = "tokenizer.json"
+CARD = "README.md"
+DEFAULT = "qingyu-small-zh"
+EMBEDDED = Path(__file__).parent / "models"
+FOLDER_VARIABLE = "QINGYU_MODELS"
+
+HeadKind: TypeAlias = Literal["masked-lm", "sequence-classification", "token-classification"]
+Problem: TypeAlias = Literal["single_label", "multi_label", "regression"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The dimensions that decide what a model costs."""
+
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    intermediate_size: int
+    max_positions: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class HeadInfo:
+    """A head: its graph, what its logits are, and the labels in their order."""
+
+    file: str
+    kind: HeadKind
+    labels: tuple[str, ...] = ()
+    problem: Problem = "single_label"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` holds; `path` and `digest` are of the file it came from."""
+
+    name: str
+    family: str
+    precision: str
+    sizes: Sizes
+    heads: dict[str, HeadInfo]
+    files: dict[str, FileInfo]
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    licence: str = ""
+    created_by: str = ""
+    format: int = FORMAT
+    path: Path = field(default=Path(), compare=False)
+    digest: str = field(default="", compare=False)
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk of all files but the manifest."""
+        return sum(info.bytes for info in self.files.values())
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    values = asdict(manifest)
+    del values["path"], values["digest"]
+    text = json.dumps(values, ensure_ascii=False, indent=1)
+    (folder / MANIFEST).write_text(text + "\n", "utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises BundleError where the manifest is missing, damaged or of another format."""
+    path = folder / MANIFEST
+    try:
+        raw = path.read_bytes()
+        values = json.loads(raw)
+        if values["format"] != FORMAT:
+            raise _error(
+                folder,
+                f"格式为 {values['format']}，本版本只读格式 {FORMAT}，请重新构建",
+                f"is of format {values['format']}, this version reads {FORMAT}; build it again",
+            )
+        return Manifest(
+            name=str(values["name"]),
+            family=str(values["family"]),
+            precision=str(values["precision"]),
+            sizes=Sizes(**values["sizes"]),
+            heads={
+                name: HeadInfo(**{**head, "labels": tuple(head["labels"])})
+                for name, head in values["heads"].items()
+            },
+            files={name: FileInfo(**info) for name, info in values["files"].items()},
+            accuracy=dict(values["accuracy"]),
+            source=str(values["source"]),
+            licence=str(values["licence"]),
+            created_by=str(values["created_by"]),
+            path=folder,
+            digest=hashlib.sha256(raw).hexdigest(),
+        )
+    except OSError as error:
+        raise _error(
+            folder, f"缺少 {MANIFEST}，不是模型包", f"has no {MANIFEST}, so it is no bundle"
+        ) from error
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise _error(
+            folder, f"的 {MANIFEST} 已损坏：{error}", f"has a damaged {MANIFEST}: {error}"
+        ) from error
+
+
+def file_info(path: Path) -> FileInfo:
+    """Size and SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return FileInfo(path.stat().st_size, digest.hexdigest())
+
+
+def verify(manifest: Manifest) -> None:
+    """Raises BundleError at the first file that is missing or not what the manifest says."""
+    for name, expected in manifest.files.items():
+        path = manifest.path / name
+        if Path(name).name != name or not path.is_file():
+            raise _error(manifest.path, f"缺少文件 {name}", f"lacks the file {name}")
+        if path.stat().st_size != expected.bytes or file_info(path) != expected:
+            raise _error(
+                manifest.path,
+                f"的 {name} 与清单的校验和不符，请重新获取或构建",
+                f"has a {name} that differs from its checksum; fetch or build it again",
+            )
+
+
+def folders() -> list[Path]:
+    """Where bundles are looked for by name: QINGYU_MODELS, then the package itself."""
+    extra = os.environ.get(FOLDER_VARIABLE)
+    return [Path(extra), EMBEDDED] if extra else [EMBEDDED]
+
+
+def installed() -> Iterator[Path]:
+    """Folders of all bundles that can be loaded by name, sorted within each place."""
+    for place in folders():
+        if place.is_dir():
+            yield from sorted(path.parent for path in place.glob(f"*/{MANIFEST}"))
+
+
+def find(model: str | Path) -> Path:
+    """The folder of a bundle, by name or by path.
+
+    Raises ModelNotFoundError where there is none.
+    """
+    text = str(model)
+    if Path(text).name == text:
+        for place in folders():
+            if (place / text / MANIFEST).is_file():
+                return place / text
+    if (Path(text) / MANIFEST).is_file():
+        return Path(text)
+    names = ", ".join(path.name for path in installed())
+    raise ModelNotFoundError(
+        f"找不到模型 {text}。可用的模型：{names}；也可以给出模型包的目录。",
+        f"No model {text}. There are: {names}; or give the folder of a bundle.",
+    )
+
+
+def _error(folder: Path, zh: str, en: str) -> BundleError:
+    return BundleError(f"模型包 {folder} {zh}。", f"The bundle {folder} {en}.")

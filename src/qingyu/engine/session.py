@@ -1,0 +1,55 @@
+"""One ONNX graph made ready to run: arrays in, one array out."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from qingyu.engine.batch import Feeds
+from qingyu.engine.threads import thread_count
+from qingyu.errors import BundleError
+from qingyu.types import FloatArray
+
+_pool_lock = threading.Lock()
+_pool_threads = 0
+
+
+class Session:
+    """An ONNX Runtime session on the pool of threads that the whole process shares.
+
+    Sessions with pools of their own would fight: after each run a pool's threads spin for more
+    work while the next session needs the cores. The pool is made with the first session, so its
+    size cannot change later in the process.
+    """
+
+    def __init__(self, graph: Path, threads: int | None = None) -> None:
+        """Raises BundleError where the graph or its weights cannot be read."""
+        _make_pool(thread_count(threads))
+        options = onnxruntime.SessionOptions()
+        options.use_per_session_threads = False
+        options.enable_cpu_mem_arena = False  # an arena never gives memory back
+        options.enable_mem_pattern = False  # shapes differ from run to run
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise BundleError(
+                f"无法载入 {graph}：{error}", f"Cannot load {graph}: {error}"
+            ) from error
+
+    def run(self, feeds: Feeds) -> FloatArray:
+        """The graph's first output, float32."""
+        return np.asarray(self._session.run(None, feeds)[0], np.float32)
+
+
+def _make_pool(threads: int) -> None:
+    global _pool_threads
+    with _pool_lock:
+        if not _pool_threads:
+            onnxruntime.set_global_thread_pool_sizes(threads, 1)
+            _pool_threads = threads

@@ -1,0 +1,144 @@
+"""Text to ids and back, with the place of every token in the text as it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+
+from qingyu.errors import BundleError, InputError
+from qingyu.types import IntArray
+
+# A token's name in each family of vocabularies.
+MASK = ("[MASK]", "<mask>")
+UNKNOWN = ("[UNK]", "<unk>")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenised text without special tokens: ids and [start, end) in its code points."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Special tokens around the parts of an input: (ids, token type) before, between and after."""
+
+    before: tuple[list[int], int]
+    between: tuple[list[int], int]
+    after: tuple[list[int], int]
+    types: tuple[int, int]
+
+    @property
+    def size(self) -> int:
+        return len(self.before[0]) + len(self.between[0]) + len(self.after[0])
+
+
+class Tokenizer:
+    """The tokenizer of a bundle: ids, offsets, special tokens, and how inputs are framed."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises BundleError where the file cannot be read or has no unknown token."""
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the binding raises plain Exception
+            raise BundleError(
+                f"无法读取分词器 {path}：{error}", f"Cannot read the tokenizer {path}: {error}"
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.unk_token = self._first(UNKNOWN)
+        self.mask_token = self._first(MASK)
+        self.mask_id = self._tokenizer.token_to_id(self.mask_token) if self.mask_token else None
+        self._special_ids = frozenset(
+            token_id
+            for token_id, token in self._tokenizer.get_added_tokens_decoder().items()
+            if token.special
+        )
+        self.frame = self._frame(pair=False)
+        self.pair_frame = self._frame(pair=True)
+
+    @property
+    def vocab_size(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def tokens(self, text: str) -> Tokens:
+        """Ids and offsets of `text`, no special tokens added. Raises InputError on half a
+        surrogate pair, which no encoding can carry."""
+        try:
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        except (UnicodeEncodeError, TypeError) as error:
+            raise InputError(
+                "文本含有不成对的代理字符，不是合法的 Unicode。",
+                "The text holds a lone surrogate, which is not valid Unicode.",
+            ) from error
+        return Tokens(encoding.ids, encoding.offsets)
+
+    def framed(self, ids: Sequence[int]) -> tuple[IntArray, IntArray]:
+        """`input_ids` and `token_type_ids`, int64 [length], of one part."""
+        return self._join(self.frame, ids, None)
+
+    def framed_pair(self, first: Sequence[int], second: Sequence[int]) -> tuple[IntArray, IntArray]:
+        """`input_ids` and `token_type_ids`, int64 [length], of two parts."""
+        return self._join(self.pair_frame, first, second)
+
+    def token_to_id(self, token: str) -> int | None:
+        return self._tokenizer.token_to_id(token)
+
+    def id_to_token(self, token_id: int) -> str:
+        """The vocabulary's own spelling, such as 好 or ##ing."""
+        return self._tokenizer.id_to_token(token_id) or ""
+
+    def surface(self, token_id: int) -> str:
+        """A token as it reads inside a text: no ## and no mark of a space."""
+        token = self.id_to_token(token_id)
+        if token.startswith("##") and len(token) > 2:
+            return token[2:]
+        if token in ("▁", "##") or not token:
+            return token
+        return self._tokenizer.decode([token_id], skip_special_tokens=False).strip()
+
+    def is_special(self, token_id: int) -> bool:
+        return token_id in self._special_ids
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        return self._special_ids
+
+    def _first(self, names: Sequence[str]) -> str | None:
+        return next((name for name in names if self._tokenizer.token_to_id(name) is not None), None)
+
+    def _frame(self, pair: bool) -> Frame:
+        """Read off how the tokenizer frames an input, by framing a probe."""
+        probe = ("1", "1") if pair else ("1",)
+        encoding = self._tokenizer.encode(*probe)
+        parts: list[tuple[list[int], int]] = [([], 0), ([], 0), ([], 0)]
+        types = [0, 0]
+        seen = -1
+        for token_id, kind, sequence in zip(
+            encoding.ids, encoding.type_ids, encoding.sequence_ids, strict=True
+        ):
+            if sequence is not None:
+                seen = sequence
+                types[sequence] = kind
+                continue
+            place = 0 if seen < 0 else 2 if seen == len(probe) - 1 else 1
+            parts[place] = ([*parts[place][0], token_id], kind)
+        return Frame(parts[0], parts[1], parts[2], (types[0], types[1]))
+
+    @staticmethod
+    def _join(
+        frame: Frame, first: Sequence[int], second: Sequence[int] | None
+    ) -> tuple[IntArray, IntArray]:
+        pieces = [frame.before, (first, frame.types[0]), frame.between]
+        if second is not None:
+            pieces.append((second, frame.types[1]))
+        pieces.append(frame.after)
+        ids = [token_id for piece, _ in pieces for token_id in piece]
+        types = [kind for piece, kind in pieces for _ in piece]
+        return np.array(ids, np.int64), np.array(types, np.int64)
