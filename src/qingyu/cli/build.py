@@ -10,6 +10,14 @@ import typer
 from qingyu.cli import console
 from qingyu.errors import BuildError
 
+STAGES = {
+    "graphs": "写计算图 / writing graphs",
+    "reference": "写参照 / writing the reference",
+    "verify": "与参照比较 / comparing",
+    "bundle": "收尾 / finishing",
+    "done": "完成 / done",
+}
+
 
 def build(
     source: Annotated[
@@ -38,13 +46,13 @@ def build(
         ) from error
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:<9}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     screen = console.rich_console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True) as bar:
         work = bar.add_task("", total=1.0)
 
         def report(what: str, share: float) -> None:
-            bar.update(work, description=what, completed=share)
+            bar.update(work, description=STAGES.get(what, what), completed=share)
 
         built = pipeline.build(source, out, precision=precision, progress=report)
 
