@@ -37,38 +37,10 @@ PAIRS = [
 LABELS = ["体育", "财经", "科技", "健康", "天气"]
 TEMPLATES = ["这句话的主题是{}。", "这是一条关于{}的新闻。"]
 
-WORDS = [
-    "今天",
-    "天气",
-    "北京",
-    "上海",
-    "大学",
-    "人工",
-    "智能",
-    "小明",
-    "公司",
-    "中国",
-    "人民",
-    "银行",
-    "明天",
-    "主题",
-    "新闻",
-    "学习",
-    "程序",
-]
-"""Multi-character pieces of the Unigram vocabularies."""
+# Multi-character pieces of the Unigram vocabularies.
+WORDS = ["今天", "天气", "北京", "上海", "大学", "人工", "智能", "小明", "公司", "中国", "人民"]
+WORDS += ["银行", "明天", "主题", "新闻", "学习", "程序"]
 
-LATIN_PIECES = [
-    "python",
-    "##ing",
-    "##er",
-    "go",
-    "##ogle",
-    "fast",
-    "is",
-    "than",
-    "phone",
-    "new",
-    "york",
-]
-"""WordPiece entries beyond single letters and digits."""
+# WordPiece entries beyond single letters and digits.
+LATIN_PIECES = ["python", "##ing", "##er", "go", "##ogle", "fast", "is", "than", "phone"]
+LATIN_PIECES += ["new", "york"]

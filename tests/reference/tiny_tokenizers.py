@@ -32,6 +32,9 @@ HAN = sorted({char for text in CORPUS for char in text if "\u4e00" <= char <= "\
 PUNCTUATION = list("，。！？：；、“”().,!?:;%-_")
 ALPHANUMERIC = list(string.digits + string.ascii_lowercase + string.ascii_uppercase)
 MAX_LENGTH = 512
+# A mask takes the space before it, as in every RoBERTa.
+MASK = {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False}
+MASK |= {"rstrip": False, "single_word": False, "special": True}
 
 
 def write_wordpiece(folder: Path, *, lowercase: bool = True) -> int:
@@ -104,15 +107,7 @@ def write_byte_bpe(folder: Path, merges: int = 120) -> int:
         cls_token="<s>",
         unk_token="<unk>",
         pad_token="<pad>",
-        mask_token={
-            "__type": "AddedToken",
-            "content": "<mask>",
-            "lstrip": True,
-            "normalized": False,
-            "rstrip": False,
-            "single_word": False,
-            "special": True,
-        },
+        mask_token=MASK,
     )
     return len(vocabulary)
 
@@ -148,15 +143,7 @@ def write_xlm_roberta(folder: Path) -> int:
         cls_token="<s>",
         unk_token="<unk>",
         pad_token="<pad>",
-        mask_token={
-            "__type": "AddedToken",
-            "content": "<mask>",
-            "lstrip": True,
-            "normalized": False,
-            "rstrip": False,
-            "single_word": False,
-            "special": True,
-        },
+        mask_token=MASK,
     )
     return len(vocabulary)
 
