@@ -34,6 +34,7 @@ FOLDER_VARIABLE = "QINGYU_MODELS"
 
 HeadKind: TypeAlias = Literal["masked-lm", "sequence-classification", "token-classification"]
 Problem: TypeAlias = Literal["single_label", "multi_label", "regression"]
+Unit: TypeAlias = Literal["token", "character"]
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,17 @@ class Sizes:
 
 @dataclass(frozen=True)
 class HeadInfo:
-    """A head: its graph, what its logits are, and the labels in their order."""
+    """A head: its graph, what its logits are, and the labels in their order.
+
+    `unit` says what a token classifier labels: the tokenizer's tokens, or each character as a
+    token of its own.
+    """
 
     file: str
     kind: HeadKind
     labels: tuple[str, ...] = ()
     problem: Problem = "single_label"
+    unit: Unit = "token"
 
 
 @dataclass(frozen=True)

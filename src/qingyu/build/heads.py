@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qingyu.build.layers import Layers, Linear, Norm, Vector
 from qingyu.build.precision import Matrix
-from qingyu.bundle import HeadKind, Problem
+from qingyu.bundle import HeadKind, Problem, Unit
 from qingyu.errors import CheckpointError
 
 LEVELS: dict[str, HeadKind] = {"seq": "sequence-classification", "token": "token-classification"}
@@ -24,6 +24,7 @@ class Head:
     labels: tuple[str, ...]
     write: Callable[[Layers, str], str]
     problem: Problem = "single_label"
+    unit: Unit = "token"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Described:
 
     kind: HeadKind
     labels: tuple[str, ...]
+
+    @property
+    def unit(self) -> Unit:
+        """Such a head was trained with each character as a token of its own."""
+        return "character" if self.kind == "token-classification" else "token"
 
 
 def described_heads(folder: Path) -> dict[str, Described]:

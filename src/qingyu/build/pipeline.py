@@ -132,7 +132,9 @@ def _write(
             graph.output(logits, "logits", ["rows", "outputs"])
             file = f"head-{head.name}.onnx"
             graph.save(folder / file)
-            heads[head.name] = bundle.HeadInfo(file, head.kind, head.labels, head.problem)
+            heads[head.name] = bundle.HeadInfo(
+                file, head.kind, head.labels, head.problem, head.unit
+            )
     finally:
         store.close()
     write_tokenizer(source, folder / bundle.TOKENIZER, family.vocabulary)

@@ -93,7 +93,8 @@ class Bert:
             if extra.kind == "sequence-classification":
                 pooler = self._linear(f"heads.{name}.pooler", self.hidden)
             classifier = self._linear(f"heads.{name}.classifier", len(extra.labels), self.hidden)
-            yield Head(name, extra.kind, extra.labels, Classifier(classifier, pooler))
+            write = Classifier(classifier, pooler)
+            yield Head(name, extra.kind, extra.labels, write, unit=extra.unit)
 
     def _task_head(self) -> Head:
         labels = self.config.labels()

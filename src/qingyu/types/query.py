@@ -1,4 +1,4 @@
-"""What passes between the floors: queries going down, results coming up.
+"""What goes down between the floors: queries to a model, and the generators that yield them.
 
 A task never runs a model. It is a generator that yields lists of `Query`, receives one array a
 query, and returns a result (`Steps`). Whoever drives it, the synchronous `Model` or the
@@ -8,17 +8,16 @@ service's scheduler, decides how queries of many tasks and callers share a batch
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float32]
-Truncate: TypeAlias = Literal["around-mask", "error"]
 
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,42 +44,3 @@ class Query:
 
 
 Steps: TypeAlias = Generator[list[Query], list[FloatArray], R]
-
-
-class Result:
-    """Base of all results: frozen, and the same fields in Python, on the CLI and over HTTP."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-
-@dataclass(frozen=True)
-class Candidate(Result):
-    """A token proposed for a mask: `score` is its probability, `sequence` the text with it in."""
-
-    token: str
-    token_id: int
-    score: float
-    sequence: str
-
-
-@dataclass(frozen=True)
-class MaskFill(Result):
-    """One mask: where it stands (code points of the text as sent) and its candidates."""
-
-    start: int
-    end: int
-    candidates: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True)
-class FillMaskResult(Result):
-    """`sequence` has every mask filled with its best candidate.
-
-    `truncated` says that the model read only a window of the text around the masks.
-    """
-
-    text: str
-    sequence: str
-    masks: tuple[MaskFill, ...]
-    truncated: bool

@@ -1,0 +1,216 @@
+"""What comes up between the floors: the results of all tasks.
+
+The same fields in Python, on the command line and over HTTP. Every [start, end) is in Unicode
+code points of the text as it was sent. `truncated` says that some of a text was not read, and
+`unread` which spans of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+Span: TypeAlias = tuple[int, int]
+Truncate: TypeAlias = Literal["around-mask", "error"]
+"""A text too long for fill-mask: read around its masks, or refused."""
+LongText: TypeAlias = Literal["windows", "end", "error"]
+"""A text too long for a classifier: read in overlapping windows, cut at its end, or refused."""
+LongPair: TypeAlias = Literal["end", "error"]
+"""A pair too long: cut at the end of the longer text, or refused."""
+Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max"]
+
+
+class Result:
+    """Base of all results: frozen, and the same fields everywhere."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclass(frozen=True)
+class Candidate(Result):
+    """A word proposed for a mask: `score` is its probability, `sequence` the text with it in.
+
+    `token_id` is None where the word takes more than one token.
+    """
+
+    token: str
+    token_id: int | None
+    score: float
+    sequence: str
+
+
+@dataclass(frozen=True)
+class MaskFill(Result):
+    """One mask: where it stands (code points of the text as sent) and its candidates."""
+
+    start: int
+    end: int
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Alternative(Result):
+    """All masks filled together: one word a mask, and their joint probability."""
+
+    tokens: tuple[str, ...]
+    score: float
+    sequence: str
+
+
+@dataclass(frozen=True)
+class FillMaskResult(Result):
+    """`sequence` has every mask filled: by the best of `alternatives` where these were asked
+    for, else each mask by its own best candidate."""
+
+    text: str
+    sequence: str
+    masks: tuple[MaskFill, ...]
+    truncated: bool
+    alternatives: tuple[Alternative, ...] = ()
+    unread: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class TokenScore(Result):
+    """`log_prob` is the natural log of the probability of this token where it stands."""
+
+    token: str
+    start: int
+    end: int
+    log_prob: float
+
+
+@dataclass(frozen=True)
+class ScoreResult(Result):
+    """`log_likelihood` is the sum of the tokens' `log_prob`, `perplexity` e to minus their mean."""
+
+    text: str
+    log_likelihood: float
+    perplexity: float
+    tokens: tuple[TokenScore, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Suspect(Result):
+    """A piece of text that looks wrong: `score` is its probability, then what would fit better."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class CheckResult(Result):
+    """`corrected` has every suspect replaced by its first candidate."""
+
+    text: str
+    corrected: str
+    suspects: tuple[Suspect, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class ZeroShotResult(Result):
+    """`labels`, best first, with their `scores`: they add up to 1 unless each label was asked
+    for itself (`multi_label`)."""
+
+    text: str
+    labels: tuple[str, ...]
+    scores: tuple[float, ...]
+    multi_label: bool
+    truncated: bool
+    unread: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassificationResult(Result):
+    """`label` and `score` of the best, and all `labels`, best first, with their `scores`.
+
+    A regression has one label, and its score is the value itself.
+    """
+
+    text: str
+    text_pair: str | None
+    label: str
+    score: float
+    labels: tuple[str, ...]
+    scores: tuple[float, ...]
+    truncated: bool
+    unread: tuple[Span, ...] = ()
+    unread_pair: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class SimilarityResult(Result):
+    """`score` is the probability that the two mean the same; `label` the likelier of the labels."""
+
+    text: str
+    text_pair: str
+    label: str
+    score: float
+    truncated: bool
+    unread: tuple[Span, ...] = ()
+    unread_pair: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranked(Result):
+    """One of the texts compared: `index` is its place in the list as sent."""
+
+    index: int
+    text: str
+    score: float
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class RankResult(Result):
+    """The texts compared with a query, most similar first."""
+
+    text: str
+    ranking: tuple[Ranked, ...]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Entity(Result):
+    """A span with a label; `text` is text[start:end] of the input."""
+
+    label: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True)
+class TokenClassificationResult(Result):
+    """Entities in the order of the text."""
+
+    text: str
+    entities: tuple[Entity, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class EmbeddingResult(Result):
+    """A vector of length 1 (unless not normalised), as many numbers as the model is wide."""
+
+    text: str
+    embedding: tuple[float, ...]
+    truncated: bool
+    unread: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text2TextResult(Result):
+    """What an encoder-decoder wrote for a text."""
+
+    text: str
+    generated_text: str
+    truncated: bool
+    unread: tuple[Span, ...] = ()
