@@ -1,0 +1,91 @@
+"""The manual stands in two languages, points to what exists and names options that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import qingyu
+from qingyu.cli import run
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+CHINESE = DOCS / "zh"
+ENGLISH_ONLY = {"architecture.md"}
+
+PAGES = sorted(DOCS.rglob("*.md"))
+LINK = re.compile(r"\]\(([^)]+)\)")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+COMMANDS = ["", "fill", "serve", "build", "doctor", "models list", "models info", "models verify"]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(DOCS).as_posix()
+
+
+def anchors(page: Path) -> set[str]:
+    """What a heading is called in a link, as GitHub makes it."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_page_stands_in_both_languages() -> None:
+    """A page and its translation have the same name and the same examples."""
+    english = {path.name for path in DOCS.glob("*.md")} - ENGLISH_ONLY
+    assert english == {path.name for path in CHINESE.glob("*.md")}
+    for page in english:
+        codes = [
+            FENCE.findall((folder / page).read_text(encoding="utf-8")) for folder in (DOCS, CHINESE)
+        ]
+        without_comments = [
+            [(lang, re.sub(r"\s*#.*", "", code)) for lang, code in found] for found in codes
+        ]
+        assert without_comments[0] == without_comments[1], page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link names a file, and a heading in it where it says so."""
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_flags_of_the_manual_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """No page speaks of an option that no command has."""
+    known = set()
+    for command in COMMANDS:
+        assert run([*command.split(), "--help"]) == 0
+        known |= set(FLAG.findall(capsys.readouterr().out))
+    for page in PAGES:
+        assert set(FLAG.findall(page.read_text(encoding="utf-8"))) <= known, page
+
+
+def test_every_error_code_is_documented() -> None:
+    """A client that meets a code over HTTP finds it in the manual, beside its status."""
+    from qingyu.web.errors import STATUS
+
+    for folder in (DOCS, CHINESE):
+        text = (folder / "http.md").read_text(encoding="utf-8")
+        rows = [line for line in text.splitlines() if re.match(r"\| \d", line)]
+        for code, status in STATUS.items():
+            if code != "client_gone":  # nobody is there to read it
+                assert any(f"`{code}`" in row and str(status) in row for row in rows), code
+
+
+def test_python_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """The Python shown in the manual answers."""
+    for language, code in FENCE.findall((DOCS / "python.md").read_text(encoding="utf-8")):
+        assert language == "python"
+        exec(compile(code, "python.md", "exec"), {})  # noqa: S102 that is what it is for
+    assert capsys.readouterr().out.startswith(
+        qingyu.load().fill_mask("今天天气真[MASK]啊，适合出去玩。").sequence
+    )
