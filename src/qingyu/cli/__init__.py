@@ -29,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("fill")(fill.fill)
-app.command("serve")(serve.serve)
+app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")

@@ -1,11 +1,69 @@
-"""`qingyu serve`: the HTTP service and the page."""
+"""`qingyu serve`: the HTTP service and the page, with a flag for every setting."""
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-def serve() -> None:
-    """启动 HTTP 服务与网页 / Start the HTTP service and the page."""
+import typer
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+# Its flags are the fields of Settings, and those are too slow to import for every other command:
+# what is written after `serve`, `--help` too, is passed on to a parser made when it runs.
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+HELP = """启动 HTTP 服务与网页 / Start the HTTP service and the page.
+
+每个选项也可写成环境变量，选项优先：--max-texts 即 QINGYU_MAX_TEXTS。
+Each option may be an environment variable instead: --max-texts is QINGYU_MAX_TEXTS.
+"""
+
+
+def serve(context: typer.Context) -> None:
     from qingyu.settings import Settings
+
+    given: dict[str, Any] = {}
+    parser = typer.main.get_command(_parser(Settings.model_fields, given))
+    with parser.make_context("qingyu serve", list(context.args)) as inner:
+        parser.invoke(inner)
+
+    settings = Settings(**given)
+
     from qingyu.web.server import serve as run
 
-    run(Settings())
+    run(settings)
+
+
+def _parser(fields: dict[str, FieldInfo], given: dict[str, Any]) -> typer.Typer:
+    """An application of one command that puts the flags it meets into `given`."""
+
+    def command(**flags: Any) -> None:
+        given.update({name: value for name, value in flags.items() if value is not None})
+
+    parameters = [_flag(name, field) for name, field in fields.items()]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command(help=HELP)(command)
+    return app
+
+
+def _flag(name: str, field: FieldInfo) -> Parameter:
+    """A setting as a flag that is None where it was not given; Settings checks its value."""
+    switch = field.annotation is bool
+    choices = [str(one) for one in get_args(field.annotation) if isinstance(one, str)]
+    default = "" if field.default in (None, (), False) else f"  [{field.default}]"
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=f"{field.description or ''}{default}".strip(),
+        metavar=None if switch else "|".join(choices) or "VALUE",
+        show_default=False,
+    )
+    kind: Any = Annotated[bool | None if switch else str | None, option]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)

@@ -1,0 +1,62 @@
+"""`qingyu serve`: every setting is a flag, and what is wrong is said before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from qingyu.cli import run
+from qingyu.settings import Settings
+from qingyu.web import server
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings of services that would have been started."""
+    started: list[Settings] = []
+    monkeypatch.setattr(server, "serve", started.append)
+    return started
+
+
+def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help lists each field of Settings under its own name."""
+    assert run(["serve", "--help"]) == 0
+    shown = capsys.readouterr().out
+    flags = {f"--{name.replace('_', '-')}" for name in Settings.model_fields}
+    assert flags <= set(shown.split())
+
+
+def test_flags_become_settings(served: list[Settings]) -> None:
+    """Numbers, sizes, lists and switches arrive as their types."""
+    flags = "--port 0 --memory-budget 1GB --pin a,b --log-text --log-format text --drain=1.5"
+    assert run(["serve", *flags.split()]) == 0
+    (settings,) = served
+    assert (settings.port, settings.memory_budget, settings.pin) == (0, 10**9, ("a", "b"))
+    assert (settings.log_text, settings.log_format, settings.drain) == (True, "text", 1.5)
+
+
+def test_a_flag_wins_over_the_environment(
+    served: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is typed counts more than what is exported; what is not typed is taken from there."""
+    monkeypatch.setenv("QINGYU_PORT", "1234")
+    monkeypatch.setenv("QINGYU_MAX_TEXTS", "7")
+    assert run(["serve", "--port", "4321"]) == 0
+    assert (served[0].port, served[0].max_texts) == (4321, 7)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--port", "x"], "port"),
+        (["--host", "0.0.0.0"], "QINGYU_ALLOW_OPEN"),
+        (["--nonsense"], "--nonsense"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_wrong_flags_start_nothing(
+    flags: list[str], words: str, served: list[Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong value or an unknown flag is status 2, named, and no service starts."""
+    assert run(["serve", *flags]) == 2
+    assert words in capsys.readouterr().err
+    assert served == []
