@@ -1,0 +1,263 @@
+"""From a call to its answer: cache, work already in flight, scheduler, model."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from qingyu.errors import QingyuError, ServiceError
+from qingyu.types import FloatArray, Query
+
+from .cache import Answer, Cache
+from .errors import InferenceError, ItemError, StoppingError
+from .registry import Registry
+from .scheduler import Scheduler
+from .slots import Loaded
+from .ticket import Ticket
+from .work import Call, Work, go_on_all, start_all
+from .workers import Workers
+
+log = logging.getLogger("qingyu.service")
+
+# Up to this much is done on the event loop itself: about a millisecond at worst, where handing it
+# to a thread and back costs a fifth of that each time (measured). More goes to a thread.
+INLINE_CHARACTERS = 600
+INLINE_POSITIONS = 4
+TICK_SECONDS = 0.25
+
+
+@dataclass(eq=False)
+class Flight:
+    """One computation and how many requests wait for it; it is given up when none does."""
+
+    waiters: int = 0
+    task: asyncio.Task[None] | None = None
+    futures: dict[Hashable, asyncio.Future[Answer]] = field(default_factory=dict)
+    works: list[tuple[Hashable, Work]] = field(default_factory=list)
+
+
+class Service:
+    """Answers calls on one event loop. Computing happens in the workers' threads."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        scheduler: Callable[..., Scheduler] = Scheduler,
+        *,
+        cache_bytes: int = 64 << 20,
+        workers: int = 1,
+    ) -> None:
+        self.registry = registry
+        self.cache = Cache(cache_bytes)
+        self.shared = 0
+        self.scheduler = scheduler(deliver=self._deliver)
+        self.workers = Workers(self.scheduler, workers)
+        self._inflight: dict[Hashable, tuple[Flight, asyncio.Future[Answer]]] = {}
+        self._pool = ThreadPoolExecutor(1, "qingyu-text")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tending: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.workers.start()
+        self._tending = asyncio.ensure_future(self._tend())
+
+    async def stop(self) -> None:
+        """Settle what waits, end the threads, close the models."""
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait([self._tending])
+        self.scheduler.close()
+        await asyncio.to_thread(self.workers.join, 10.0)
+        await self.registry.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def answer(
+        self, model: str, calls: Sequence[Call], *, timeout: float | None = None
+    ) -> list[Answer]:
+        """The answers to `calls`, in order, computed together.
+
+        `timeout` is in seconds from now. Cancelling gives up what nobody else waits for. Raises
+        what the registry, the scheduler and the tasks raise; for one of several calls, ItemError.
+        """
+        loaded = self.registry.lease_loaded(model) or await self.registry.lease(model)
+        flights: list[Flight] = []
+        try:
+            answers, waiting = self._look_up(loaded, calls, flights, timeout)
+            if len(calls) == 1:
+                for index, future in waiting.items():
+                    answers[index] = await asyncio.shield(future)
+            elif waiting:
+                await asyncio.wait(set(waiting.values()), return_when=asyncio.FIRST_EXCEPTION)
+                for index, future in waiting.items():
+                    if future.done() and (error := future.exception()) is not None:
+                        raise _placed(index, error)
+                for index, future in waiting.items():
+                    answers[index] = future.result()
+        finally:
+            for flight in flights:
+                self._leave(flight)
+            self.registry.release(loaded)
+        return [answer for answer in answers if answer is not None]
+
+    def _look_up(
+        self,
+        loaded: Loaded,
+        calls: Sequence[Call],
+        flights: list[Flight],
+        timeout: float | None,
+    ) -> tuple[list[Answer | None], dict[int, asyncio.Future[Answer]]]:
+        """What is known now, and what is awaited; starts what nobody computes yet."""
+        caching = self.cache.limit > 0
+        answers: list[Answer | None] = [None] * len(calls)
+        waiting: dict[int, asyncio.Future[Answer]] = {}
+        mine = Flight()
+        for index, call in enumerate(calls):
+            key: Hashable = (loaded.model.digest, call) if caching else index
+            if caching:
+                answers[index] = self.cache.get(key)
+                if answers[index] is not None:
+                    continue
+                if key in self._inflight:
+                    flight, waiting[index] = self._inflight[key]
+                    self.shared += 1
+                    if flight is not mine and flight not in flights:
+                        flight.waiters += 1
+                        flights.append(flight)
+                    continue
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            waiting[index] = mine.futures[key] = future
+            mine.works.append((key, Work(call)))
+            if caching:
+                self._inflight[key] = mine, future
+        if mine.works:
+            mine.waiters += 1
+            flights.append(mine)
+            loaded.leases += 1
+            mine.task = asyncio.ensure_future(self._fly(loaded, mine, timeout))
+            mine.task.add_done_callback(lambda task: self._land(loaded, mine, task))
+        return answers, waiting
+
+    async def _fly(self, loaded: Loaded, flight: Flight, timeout: float | None) -> None:
+        self.scheduler.check_room()
+        works = [work for _, work in flight.works]
+        await self._compute(loaded, works, timeout, lambda: self._settle(flight))
+
+    def _land(self, loaded: Loaded, flight: Flight, task: asyncio.Task[None]) -> None:
+        """However it ended: nobody is left waiting, and the lease is given back."""
+        error = StoppingError() if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, QingyuError):
+            log.error("computing failed unexpectedly", exc_info=error)
+            error = InferenceError()
+        self._settle(flight, error)
+        self.registry.release(loaded)
+
+    def _leave(self, flight: Flight) -> None:
+        """A request stops waiting; what nobody waits for is given up."""
+        flight.waiters -= 1
+        if not flight.waiters and flight.task is not None and not flight.task.done():
+            for key in flight.futures:
+                self._forget(flight, key)
+            flight.task.cancel()
+
+    def _forget(self, flight: Flight, key: Hashable) -> None:
+        if key in self._inflight and self._inflight[key][0] is flight:
+            del self._inflight[key]
+
+    def _settle(self, flight: Flight, error: BaseException | None = None) -> None:
+        """Settle the futures of the calls that are over; of all of them, if there is an error."""
+        caching = self.cache.limit > 0
+        for key, work in flight.works:
+            future = flight.futures[key]
+            if future.done() or not (work.over or error):
+                continue
+            self._forget(flight, key)
+            if work.answer is not None:
+                future.set_result(work.answer)
+                if caching:
+                    self.cache.put(key, work.answer, 2 * work.call.size)
+            else:
+                future.set_exception(work.error or error or StoppingError())
+                future.exception()  # seen, even if every client has left
+
+    async def _compute(
+        self,
+        loaded: Loaded,
+        works: list[Work],
+        timeout: float | None,
+        settle: Callable[[], None],
+    ) -> None:
+        model = loaded.model
+        deadline = None if timeout is None else self.scheduler.clock() + timeout
+        light = sum(work.call.size for work in works) <= INLINE_CHARACTERS
+        await self._do(light, start_all, model, works)
+        follows = False
+        while True:
+            settle()
+            works = [work for work in works if not work.over]
+            if not works:
+                return
+            queries = [query for work in works for query in work.queries]
+            answers = await self._ask(loaded, queries, deadline, follows)
+            follows = True
+            light = sum(len(query.positions) for query in queries) <= INLINE_POSITIONS
+            await self._do(light, go_on_all, works, iter(answers))
+
+    async def _do(self, light: bool, function: Callable[..., None], *arguments: Any) -> None:
+        if light:
+            function(*arguments)
+        else:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._pool, function, *arguments)
+
+    async def _ask(
+        self, loaded: Loaded, queries: list[Query], deadline: float | None, follows: bool
+    ) -> list[FloatArray]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        ticket = self.scheduler.submit(
+            loaded.model.run, queries, deadline=deadline, follows=follows, context=future
+        )
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.scheduler.cancel(ticket)
+            raise
+        return ticket.result()
+
+    def _deliver(self, tickets: list[Ticket]) -> None:
+        """Called in a worker's thread: wake those who wait, once for all of a batch."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(_wake, tickets)
+
+    async def _tend(self) -> None:
+        """What has to happen even if nobody asks: deadlines pass, bundles change."""
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            ticks += 1
+            try:
+                self.scheduler.expire()
+                if ticks % 4 == 0:
+                    await self.registry.refresh()
+            except Exception:
+                log.exception("tending failed")
+
+
+def _wake(tickets: list[Ticket]) -> None:
+    for ticket in tickets:
+        future = ticket.context
+        if isinstance(future, asyncio.Future) and not future.done():
+            future.set_result(None)
+
+
+def _placed(index: int, error: BaseException) -> BaseException:
+    """Which of several texts; an overload or a deadline concerns them all."""
+    if isinstance(error, QingyuError) and not isinstance(error, ServiceError):
+        return ItemError(index, error)
+    return error

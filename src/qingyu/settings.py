@@ -1,0 +1,111 @@
+"""Settings of the service: from the environment (`QINGYU_...`) or given by name.
+
+Nothing is read at import; `Settings()` reads the environment when it is made.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ByteSize, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from qingyu.errors import SettingsError
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Raises SettingsError when a value is wrong, naming each."""
+
+    model_config = SettingsConfigDict(env_prefix="QINGYU_", frozen=True, extra="forbid")
+
+    # where
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for a free one")
+    allow_open: bool = Field(
+        False, description="listen beyond this machine although no API key is set"
+    )
+
+    # models
+    model: str = Field("qingyu-small-zh", description="default model: a name, or a bundle's folder")
+    models: Path | None = Field(None, description="folder of bundles, beside those in the package")
+    pin: Names = Field((), description="models never unloaded, comma separated")
+    memory_budget: ByteSize | None = Field(None, description="memory for models, such as 1GB")
+
+    # computing
+    threads: int | None = Field(None, ge=1, description="CPU threads; default: all it may use")
+    lanes: int = Field(1, ge=1, le=64, description="batches computed at the same time")
+    workers: int = Field(1, ge=1, le=256, description="processes")
+    max_batch_tokens: int = Field(512, ge=1)
+    max_queue_tokens: int = Field(1024, ge=1, description="waiting tokens beyond which to refuse")
+    max_request_tokens: int = Field(65_536, ge=1)
+    timeout: float = Field(30.0, gt=0, description="seconds until a request is given up")
+    cache: ByteSize = Field(ByteSize(64 << 20), description="memory for answers; 0 is off")
+
+    # what clients may send
+    max_body: ByteSize = Field(ByteSize(1 << 20), description="bytes of a request's body")
+    max_characters: int = Field(20_000, ge=1, description="characters of one text")
+    max_texts: int = Field(256, ge=1, description="texts of one request")
+    body_timeout: float = Field(10.0, gt=0, description="seconds for a request to arrive")
+    max_connections: int = Field(2048, ge=1)
+
+    # who
+    api_keys: Names = Field((), description="NAME:SHA256 of each key, comma separated")
+    api_keys_file: Path | None = Field(None, description="file with one NAME:SHA256 a line")
+    key_tokens_per_minute: int | None = Field(None, ge=1, description="of each API key")
+    cors_origins: Names = Field((), description="origins whose pages may call, comma separated")
+
+    # operating
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_text: bool = Field(False, description="write users' texts to the log")
+    traces: bool = Field(False, description="send OpenTelemetry traces (extra: otel)")
+    drain_notice: float = Field(0.0, ge=0, description="seconds of not-ready before refusing")
+    drain: float = Field(20.0, ge=0, description="seconds for requests to finish at the end")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            lines = [
+                f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
+            ]
+            told = "; ".join(lines)
+            raise SettingsError(
+                f"设置有误：{told}。环境变量以 QINGYU_ 开头。",
+                f"Wrong setting: {told}. Environment variables begin with QINGYU_.",
+            ) from error
+
+    @field_validator("pin", "api_keys", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def has_keys(self) -> bool:
+        return bool(self.api_keys) or self.api_keys_file is not None
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Settings:
+        if not (is_loopback(self.host) or self.has_keys or self.allow_open):
+            raise ValueError(
+                f"监听 {self.host} 会对外开放服务，请设置 API 密钥，"
+                "或用 QINGYU_ALLOW_OPEN=1 明确允许 / "
+                f"listening on {self.host} opens the service to others: set API keys, "
+                "or allow it with QINGYU_ALLOW_OPEN=1"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,158 @@
+"""The application: everything put together from the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+
+from qingyu import __version__, bundle
+from qingyu.errors import QingyuError
+from qingyu.service.memory import give_back
+from qingyu.service.registry import Registry
+from qingyu.service.scheduler import Scheduler
+from qingyu.service.service import Service
+from qingyu.service.slots import Model
+from qingyu.settings import Settings
+
+from . import health, routes
+from .context import context_of
+from .errors import error_response, of_status
+from .gate import Gate
+from .metrics import Metrics
+from .pages import page_routes
+from .security import Keys, read_keys
+from .state import State
+from .validation import unprocessable
+from .warm import warm
+
+log = logging.getLogger("qingyu.web")
+
+DESCRIPTION = (
+    "在普通 CPU 上读懂中文：填空、分类、匹配、实体。\n\n"
+    "Chinese language understanding on ordinary CPUs."
+)
+
+
+def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = None) -> FastAPI:
+    """An ASGI application; its lifespan loads and warms the default model.
+
+    `load` makes a model of a bundle's folder; by default it verifies the bundle and loads it.
+    """
+    default, extra = _default_model(settings)
+    registry = Registry(
+        load=load or partial(_load, threads=settings.threads),
+        folders=[*([settings.models] if settings.models else []), *bundle.folders()],
+        extra=extra,
+        budget=settings.memory_budget,
+        pinned=frozenset(settings.pin),
+        after_close=give_back,
+    )
+    service = Service(
+        registry,
+        partial(
+            Scheduler,
+            max_batch_tokens=settings.max_batch_tokens,
+            max_queue_tokens=settings.max_queue_tokens,
+            max_request_tokens=settings.max_request_tokens,
+        ),
+        cache_bytes=settings.cache,
+        workers=settings.lanes,
+    )
+    metrics = Metrics()
+    metrics.watch(service)
+    state = State(settings, service, metrics, default)
+    keys = Keys(
+        read_keys(settings.api_keys, settings.api_keys_file), settings.key_tokens_per_minute
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            try:
+                await warm(service, default)
+                state.ready = True
+            except QingyuError as error:  # told by who started us, without a traceback
+                state.failure = error
+            yield
+        finally:
+            state.ready = False
+            await service.stop()
+
+    app = FastAPI(
+        title="Qingyu 轻语",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.qingyu = state
+    for router in (routes.task_router(), routes.router, health.router):
+        app.include_router(router)
+    app.router.routes.extend(page_routes())
+    _add_openapi(app)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    app.add_middleware(Gate, keys=keys, metrics=metrics)
+    return app
+
+
+def _default_model(settings: Settings) -> tuple[str, dict[str, Path]]:
+    """The default's name, and where it is if it was given as a folder."""
+    name = settings.model
+    if Path(name).name == name:
+        return name, {}
+    path = bundle.find(name).resolve()
+    return path.name, {path.name: path}
+
+
+def _load(path: Path, threads: int | None) -> Any:
+    from qingyu.model import Model as RealModel
+
+    manifest = bundle.read_manifest(path)
+    bundle.verify(manifest)
+    return RealModel(manifest, threads)
+
+
+def _add_openapi(app: FastAPI) -> None:
+    async def document(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    app.add_route("/openapi.json", document, include_in_schema=False)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    told = of_status(status)
+    context_of(request).error = told.code
+    response = error_response(told, context_of(request).request_id, status=status)
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    told = unprocessable([dict(problem) for problem in problems])
+    context_of(request).error = told.code
+    return error_response(told, context_of(request).request_id)

@@ -1,0 +1,46 @@
+"""What is known of one request, from the first header to the log line."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+KEY = "qingyu"
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+
+@dataclass(eq=False)
+class RequestContext:
+    """Filled in on the way; the gate reads it when the response has gone."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    task: str = ""
+    model: str = ""
+    texts: int = 0
+    tokens: int = 0
+    client: str = ""  # name of the API key
+    error: str = ""  # code of the error answered
+    text: str = ""  # only filled when the operator wants texts logged
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1e3
+
+
+def new_id(offered: str | None) -> str:
+    """The client's own id where it is a sane one, else a fresh one."""
+    if offered is not None and SANE_ID.fullmatch(offered):
+        return offered
+    return secrets.token_hex(8)
+
+
+def context_of(request: Request | Scope) -> RequestContext:
+    scope = request.scope if isinstance(request, Request) else request
+    found: RequestContext = scope[KEY]
+    return found
