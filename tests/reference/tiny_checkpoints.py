@@ -27,7 +27,7 @@ END_GAIN = 2.0
 
 def draw(name: str, model: torch.nn.Module, spread: dict[str, float]) -> None:
     """Fill every parameter: norms about 1, biases about 0, matrices by `spread`."""
-    spreads = spread | {"embed": 0.5, "": 0.3}
+    spreads = [*spread.items(), ("embed", 0.5), ("", 0.3)]
     norms = {
         f"{path}.weight"
         for path, module in model.named_modules()
@@ -40,7 +40,7 @@ def draw(name: str, model: torch.nn.Module, spread: dict[str, float]) -> None:
         elif parameter.ndim == 1 and path not in spread:
             values = 0.2 * values
         else:
-            values = next(std for part, std in spreads.items() if part in path) * values
+            values = next(std for part, std in spreads if part in path) * values
         with torch.no_grad():
             parameter.copy_(values)
 

@@ -37,7 +37,7 @@ MASK = {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized
 MASK |= {"rstrip": False, "single_word": False, "special": True}
 
 
-def write_wordpiece(folder: Path, *, lowercase: bool = True) -> int:
+def write_wordpiece(folder: Path, *, lowercase: bool = True, kind: str = "BertTokenizer") -> int:
     """Write vocab.txt and tokenizer.json of a BERT; return the vocabulary size.
 
     [UNK], [CLS], [SEP] and [MASK] follow an unused slot, so their ids are nobody's defaults.
@@ -62,7 +62,7 @@ def write_wordpiece(folder: Path, *, lowercase: bool = True) -> int:
     _write(
         folder,
         tokenizer,
-        tokenizer_class="BertTokenizer",
+        tokenizer_class=kind,
         do_lower_case=lowercase,
         tokenize_chinese_chars=True,
         strip_accents=None,
