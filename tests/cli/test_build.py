@@ -64,4 +64,4 @@ def test_without_the_build_tools_the_remedy_is_named(
 
     monkeypatch.setattr(builtins, "__import__", without_onnx)
     assert run(["build", str(CHECKPOINT), "--out", str(tmp_path / "out")]) == 1
-    assert "pip install 'qingyu[build]'" in capsys.readouterr().err
+    assert "pip install onnx safetensors" in capsys.readouterr().err

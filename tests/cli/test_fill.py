@@ -114,14 +114,14 @@ def start(*arguments: str, **streams: int) -> subprocess.Popen[bytes]:
 @pytest.mark.slow
 def test_ctrl_c_ends_quietly() -> None:
     """An interrupt while waiting for input leaves no traceback, only status 130."""
-    process = start(stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(f"{WEATHER}\n".encode())
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline())["text"] == WEATHER
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    with start(stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{WEATHER}\n".encode())
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"] == WEATHER
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"")
 
 
@@ -129,8 +129,8 @@ def test_ctrl_c_ends_quietly() -> None:
 def test_a_reader_may_leave_in_the_middle() -> None:
     """When whoever reads the answers goes away, the rest is not computed and nothing is said."""
     reader, writer = os.pipe()
-    process = start(stdout=writer)
-    os.close(writer)
-    os.close(reader)
-    _, err = process.communicate(f"{WEATHER}\n".encode() * 2000, timeout=60)
+    with start(stdout=writer) as process:
+        os.close(writer)
+        os.close(reader)
+        _, err = process.communicate(f"{WEATHER}\n".encode() * 2000, timeout=60)
     assert (process.returncode, err) == (0, b"")

@@ -41,8 +41,8 @@ def build(
         if error.name not in {"onnx", "safetensors"}:
             raise
         raise BuildError(
-            f"构建模型需要 {error.name}，请运行：pip install 'qingyu[build]'",
-            f"Building needs {error.name}; run: pip install 'qingyu[build]'",
+            f"构建模型需要 {error.name}，请运行：pip install onnx safetensors",
+            f"Building needs {error.name}; run: pip install onnx safetensors",
         ) from error
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 

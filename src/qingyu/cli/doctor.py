@@ -87,18 +87,19 @@ def _memory() -> Finding:
 
 def _packages() -> list[Finding]:
     return [
-        _installed("运行 runtime", NEEDED, "bad", "pip install qingyu"),
-        _installed("服务 serving", SERVING, "bad", "pip install qingyu"),
-        _installed("构建 building", BUILDING, "note", "pip install 'qingyu[build]'"),
+        _installed("运行 runtime", NEEDED, "bad"),
+        _installed("服务 serving", SERVING, "bad"),
+        _installed("构建 building", BUILDING, "note"),
     ]
 
 
-def _installed(subject: str, names: tuple[str, ...], missing: Verdict, install: str) -> Finding:
+def _installed(subject: str, names: tuple[str, ...], verdict: Verdict) -> Finding:
     versions = {name: _version(name) for name in names}
     value = ", ".join(f"{name} {version or '✗'}" for name, version in versions.items())
-    if all(versions.values()):
+    missing = [name for name, version in versions.items() if version is None]
+    if not missing:
         return Finding("ok", subject, value)
-    return Finding(missing, subject, value, f"安装 / install: {install}")
+    return Finding(verdict, subject, value, f"安装 / install: pip install {' '.join(missing)}")
 
 
 def _version(package: str) -> str | None:
@@ -123,7 +124,7 @@ def _models() -> list[Finding]:
             size = f"{manifest.precision}, {manifest.bytes / 1e6:.1f} MB"
             found.append(Finding("ok", "模型 model", f"{manifest.name}（{size}，完好 / intact）"))
     if not found:
-        advice = "重新安装 / reinstall: pip install --force-reinstall qingyu"
+        advice = "重新安装轻语 / reinstall qingyu"
         found.append(Finding("bad", "模型 model", "没有 / none", advice))
     return found
 
