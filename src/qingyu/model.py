@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import inspect
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from qingyu import bundle
 from qingyu.engine.network import Network
-from qingyu.errors import TaskNotSupportedError
-from qingyu.tasks import fill_mask
+from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.tasks import table
 from qingyu.tasks.context import Context
+from qingyu.tasks.table import Task
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import FillMaskResult, FloatArray, Query, Result, Steps, Truncate
+from qingyu.types import FloatArray, Query, Result, SimilarityResult, Steps
 
+P = ParamSpec("P")
 R = TypeVar("R", bound=Result)
 
-TASKS: dict[str, Callable[..., Steps[Any]]] = {
-    fill_mask.NAME: fill_mask.fill_mask,
-}
-
 AT_ONCE = 256  # texts whose queries wait in memory together
+ROWS_AT_ONCE = 1024  # and rows of answers, a vocabulary long each where masks are filled
 
 
 def load(model: str | Path = bundle.DEFAULT, *, threads: int | None = None) -> Model:
@@ -34,13 +33,61 @@ def load(model: str | Path = bundle.DEFAULT, *, threads: int | None = None) -> M
     return Model(bundle.read_manifest(bundle.find(model)), threads)
 
 
+class Call(Generic[P, R]):
+    """A task of one model, to be called: a result for a text, a list of results for a list."""
+
+    def __init__(self, model: Model, task: Task[P, R]) -> None:
+        self._model = model
+        self._task = task
+        self.__doc__ = task.begin.__doc__
+        self.__name__ = task.begin.__name__
+        _context, *parameters = inspect.signature(task.begin).parameters.values()
+        self.__signature__ = inspect.Signature(parameters)
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
+        self, text: str, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    def __call__(self, text: Sequence[str], *args: P.args, **kwargs: P.kwargs) -> list[R]: ...
+    def __call__(self, text: str | Sequence[str], *args: P.args, **kwargs: P.kwargs) -> R | list[R]:
+        model, begin = self._model, self._task.begin
+        if isinstance(text, str):
+            return model.complete(begin(model.context, text, *args, **kwargs))
+        return model.complete_all([begin(model.context, one, *args, **kwargs) for one in text])
+
+
+class Answers(Generic[P, R]):
+    """A task as an attribute of the models: `model.score` is a `Call`."""
+
+    def __init__(self, task: Task[P, R]) -> None:
+        self.task = task
+        self.__doc__ = task.begin.__doc__
+
+    def __get__(self, model: Model, owner: type) -> Call[P, R]:
+        return Call(model, self.task)
+
+
 class Model:
-    """A bundle ready to answer. Its methods may be called from many threads."""
+    """A bundle ready to answer. Its methods may be called from many threads.
+
+    Every task takes a text, or a list of texts and then answers a list in the same order, with
+    the parameters of its function in `qingyu.tasks`.
+    """
+
+    fill_mask = Answers(table.FILL_MASK)
+    score = Answers(table.SCORE)
+    check = Answers(table.CHECK)
+    zero_shot = Answers(table.ZERO_SHOT)
+    classify = Answers(table.CLASSIFICATION)
+    rank = Answers(table.RANKING)
+    token_classification = Answers(table.TOKENS)
+    embed = Answers(table.FEATURES)
 
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
         self.manifest = manifest
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
-        self._context = Context(
+        self.context = Context(
             manifest.name, self.tokenizer, manifest.heads, manifest.sizes.max_positions
         )
         self._network = Network(manifest, threads)
@@ -57,19 +104,47 @@ class Model:
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks this model can do."""
-        return list(TASKS)
+        return table.supported(self.manifest.heads)
+
+    @overload
+    def similarity(self, text: str, text_pair: str, **parameters: Any) -> SimilarityResult: ...
+    @overload
+    def similarity(
+        self, text: Sequence[str], text_pair: Sequence[str], **parameters: Any
+    ) -> list[SimilarityResult]: ...
+    def similarity(
+        self, text: str | Sequence[str], text_pair: str | Sequence[str], **parameters: Any
+    ) -> SimilarityResult | list[SimilarityResult]:
+        """How probable it is that two texts mean the same, or that the texts of two lists do, one
+        by one. Parameters: see `qingyu.tasks.similarity`."""
+        begin = table.SIMILARITY.begin
+        if isinstance(text, str) and isinstance(text_pair, str):
+            return self.complete(begin(self.context, text, text_pair, **parameters))
+        if isinstance(text, str) or isinstance(text_pair, str) or len(text) != len(text_pair):
+            raise InputError(
+                "text 与 text_pair 应同为字符串，或为等长的列表。",
+                "text and text_pair should both be strings, or lists of one length.",
+            )
+        pairs = zip(text, text_pair, strict=True)
+        return self.complete_all([begin(self.context, *pair, **parameters) for pair in pairs])
 
     def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Steps[Any]:
         """One task on one input as a generator, to be driven here or by a scheduler.
 
-        Raises TaskNotSupportedError where there is no such task; the generator raises InputError.
+        Raises TaskNotSupportedError where there is no such task, and InputError for parameters
+        that it has not; the generator raises the rest.
         """
-        if task not in TASKS:
+        if task not in table.TASKS:
             raise TaskNotSupportedError(
-                f"没有任务 {task}；可用的任务：{'、'.join(TASKS)}。",
-                f"No task {task}; there are: {', '.join(TASKS)}.",
+                f"没有任务 {task}；可用的任务：{'、'.join(table.TASKS)}。",
+                f"No task {task}; there are: {', '.join(table.TASKS)}.",
             )
-        return TASKS[task](self._context, *inputs, **parameters)
+        try:
+            return table.TASKS[task].begin(self.context, *inputs, **parameters)
+        except TypeError as error:  # the body of a generator has not run yet
+            raise InputError(
+                f"任务 {task} 的参数不对：{error}。", f"Wrong parameters for {task}: {error}."
+            ) from error
 
     def run(self, queries: Sequence[Query]) -> list[FloatArray]:
         """Answer queries in batches by tokens; [n positions, outputs of the head] each."""
@@ -91,38 +166,24 @@ class Model:
     def complete_all(self, tasks: Sequence[Steps[R]]) -> list[R]:
         """Drive many tasks to their results, in order, batching their queries together."""
         results: dict[int, R] = {}
-        for first in range(0, len(tasks), AT_ONCE):
-            answers: dict[int, list[FloatArray] | None] = dict.fromkeys(
-                range(first, min(first + AT_ONCE, len(tasks)))
-            )
-            while answers:
-                waiting: dict[int, list[Query]] = {}
-                for index, answer in answers.items():
-                    try:
-                        waiting[index] = tasks[index].send(answer)  # type: ignore[arg-type]
-                    except StopIteration as stop:
-                        results[index] = stop.value
-                outputs = iter(self.run([query for asked in waiting.values() for query in asked]))
-                answers = {i: [next(outputs) for _ in asked] for i, asked in waiting.items()}
+        coming = iter(enumerate(tasks))
+        waiting: dict[int, list[Query]] = {}
+
+        def advance(index: int, answers: list[FloatArray] | None) -> None:
+            try:
+                waiting[index] = tasks[index].send(answers)  # type: ignore[arg-type]
+            except StopIteration as stop:
+                results[index] = stop.value
+
+        while len(results) < len(tasks):
+            rows = sum(len(q.positions) for asked in waiting.values() for q in asked)
+            while rows < ROWS_AT_ONCE and len(waiting) < AT_ONCE:
+                if (one := next(coming, None)) is None:
+                    break
+                advance(one[0], None)
+                rows += sum(len(q.positions) for q in waiting.get(one[0], []))
+            asked, waiting = waiting, {}
+            outputs = iter(self.run([query for queries in asked.values() for query in queries]))
+            for index, queries in asked.items():
+                advance(index, [next(outputs) for _ in queries])
         return [results[index] for index in range(len(tasks))]
-
-    @overload
-    def fill_mask(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, text: str, *, top_k: int = 5, truncate: Truncate = "around-mask"
-    ) -> FillMaskResult: ...
-    @overload
-    def fill_mask(
-        self, text: Sequence[str], *, top_k: int = 5, truncate: Truncate = "around-mask"
-    ) -> list[FillMaskResult]: ...
-    def fill_mask(
-        self, text: str | Sequence[str], *, top_k: int = 5, truncate: Truncate = "around-mask"
-    ) -> FillMaskResult | list[FillMaskResult]:
-        """What fits where a text has [MASK]: see `qingyu.tasks.fill_mask`."""
-        begin = partial(self.steps, fill_mask.NAME, top_k=top_k, truncate=truncate)
-        return self._each(begin, text)
-
-    def _each(self, begin: Callable[[str], Steps[R]], text: str | Sequence[str]) -> R | list[R]:
-        """One result for a text, a list for a list."""
-        if isinstance(text, str):
-            return self.complete(begin(text))
-        return self.complete_all([begin(one) for one in text])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from qingyu.bundle import HeadInfo, HeadKind
-from qingyu.errors import EmptyTextError, InputError, TaskNotSupportedError
+from qingyu.bundle import HeadInfo
+from qingyu.errors import TaskNotSupportedError
 from qingyu.text.tokenizer import Tokenizer
 from qingyu.types import Query
+
+Fits: TypeAlias = Callable[[HeadInfo], bool]
 
 
 @dataclass(frozen=True)
@@ -22,21 +25,36 @@ class Context:
     heads: Mapping[str, HeadInfo]
     max_tokens: int
 
-    def head(self, kind: HeadKind, task: str, name: str | None = None) -> str:
-        """The name of a head of this kind: the one asked for, or else the first.
+    @property
+    def room(self) -> int:
+        """Tokens of one text, without the special ones around them."""
+        return self.max_tokens - self.tokenizer.frame.size
 
-        Raises TaskNotSupportedError where the model has none.
+    @property
+    def pair_room(self) -> int:
+        """Tokens of two texts together."""
+        return self.max_tokens - self.tokenizer.pair_frame.size
+
+    def head(
+        self, task: str, fits: Fits, name: str | None = None, named: Fits | None = None
+    ) -> str:
+        """The first head that `fits`, or the one called `name` if it is `named` (else `fits`).
+
+        Raises TaskNotSupportedError where there is none.
         """
-        names = [key for key, head in self.heads.items() if head.kind == kind]
-        if name is None and names:
-            return names[0]
-        if name in names:
-            return str(name)
-        found = "、".join(names) or "无 (none)"
+        if name is None:
+            found = next((key for key, head in self.heads.items() if fits(head)), None)
+        else:
+            head = self.heads.get(name)
+            found = name if head is not None and (named or fits)(head) else None
+        if found is not None:
+            return found
+        wanted = f"（{name}）" if name else ""
+        listed = "、".join(self.heads) or "无 (none)"
         raise TaskNotSupportedError(
-            f"模型 {self.name} 不能做 {task}{f'（{name}）' if name else ''}；同类的头：{found}。",
+            f"模型 {self.name} 不能做 {task}{wanted}；它的头：{listed}。",
             f"The model {self.name} cannot do {task}{f' ({name})' if name else ''}; "
-            f"heads of that kind: {found}.",
+            f"its heads: {listed}.",
         )
 
     def query(self, ids: Sequence[int], positions: Sequence[int], head: str) -> Query:
@@ -46,14 +64,9 @@ class Context:
         asked = np.asarray(positions, np.int64) + first
         return Query(input_ids, token_type_ids, asked, head)
 
-
-def checked_text(text: object, name: str = "text") -> str:
-    """`text` if it is a string with something in it; raises InputError otherwise."""
-    if not isinstance(text, str):
-        raise InputError(
-            f"{name} 应是字符串，收到 {type(text).__name__}。",
-            f"{name} should be a string, not {type(text).__name__}.",
+    def whole(self, ids: Sequence[int], head: str, pair: Sequence[int] | None = None) -> Query:
+        """A framed query that asks a sequence classifier about one text or two."""
+        framed = (
+            self.tokenizer.framed(ids) if pair is None else self.tokenizer.framed_pair(ids, pair)
         )
-    if not text.strip():
-        raise EmptyTextError
-    return text
+        return Query(*framed, np.zeros(1, np.int64), head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from qingyu.types import IntArray
 # A token's name in each family of vocabularies.
 MASK = ("[MASK]", "<mask>")
 UNKNOWN = ("[UNK]", "<unk>")
+SKIPPED = -1
+MAX_CHARACTERS = 1 << 16  # remembered with their ids
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class Frame:
         return len(self.before[0]) + len(self.between[0]) + len(self.after[0])
 
 
+def is_chinese(char: str) -> bool:
+    """Whether a character is a CJK unified ideograph, extensions included."""
+    code = ord(char)
+    return 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0x20000 <= code <= 0x323AF
+
+
 class Tokenizer:
     """The tokenizer of a bundle: ids, offsets, special tokens, and how inputs are framed."""
 
@@ -55,11 +64,13 @@ class Tokenizer:
         self.unk_token = self._first(UNKNOWN)
         self.mask_token = self._first(MASK)
         self.mask_id = self._tokenizer.token_to_id(self.mask_token) if self.mask_token else None
+        self.unk_id = self._tokenizer.token_to_id(self.unk_token) if self.unk_token else None
         self._special_ids = frozenset(
             token_id
             for token_id, token in self._tokenizer.get_added_tokens_decoder().items()
             if token.special
         )
+        self._characters: dict[str, int | None] = {}
         self.frame = self._frame(pair=False)
         self.pair_frame = self._frame(pair=True)
 
@@ -78,6 +89,13 @@ class Tokenizer:
                 "The text holds a lone surrogate, which is not valid Unicode.",
             ) from error
         return Tokens(encoding.ids, encoding.offsets)
+
+    def characters(self, text: str) -> Tokens:
+        """Ids and offsets with each character as a token of its own, spelt as the vocabulary
+        spells it; white space and what the vocabulary's spelling leaves out have no token."""
+        found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
+        kept = [(token_id, span) for token_id, span in found if token_id is not None]
+        return Tokens([token_id for token_id, _ in kept], [span for _, span in kept])
 
     def framed(self, ids: Sequence[int]) -> tuple[IntArray, IntArray]:
         """`input_ids` and `token_type_ids`, int64 [length], of one part."""
@@ -109,6 +127,31 @@ class Tokenizer:
     @property
     def special_ids(self) -> frozenset[int]:
         return self._special_ids
+
+    @property
+    def marks_continuations(self) -> bool:
+        """Whether pieces inside a word have a mark, such as the ## of WordPiece."""
+        return bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+
+    @cached_property
+    def chinese_ids(self) -> IntArray:
+        """Tokens that are one Chinese character, int64 [n], in the order of their ids."""
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=False)
+        ids = [i for token, i in vocabulary.items() if len(token) == 1 and is_chinese(token)]
+        return np.array(sorted(ids), np.int64)
+
+    def _character_id(self, char: str) -> int | None:
+        known = self._characters.get(char)
+        if known is None:
+            normal = char
+            if self._tokenizer.normalizer is not None and not "\ud800" <= char <= "\udfff":
+                normal = self._tokenizer.normalizer.normalize_str(char)
+            normal = normal.strip()
+            known = self._tokenizer.token_to_id(normal) if normal else SKIPPED
+            known = self.unk_id if known is None else known
+            if len(self._characters) < MAX_CHARACTERS:
+                self._characters[char] = known
+        return None if known == SKIPPED else known
 
     def _first(self, names: Sequence[str]) -> str | None:
         return next((name for name in names if self._tokenizer.token_to_id(name) is not None), None)

@@ -1,0 +1,51 @@
+"""Parameters checked one by one: what is wrong, what was expected, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from qingyu.errors import EmptyTextError, InputError
+
+
+def checked_text(text: object, name: str = "text") -> str:
+    """`text` if it is a string with something in it; raises InputError otherwise."""
+    if not isinstance(text, str):
+        raise wrong(name, "字符串", "a string", type(text).__name__)
+    if not text.strip():
+        raise EmptyTextError
+    return text
+
+
+def checked_count(value: object, name: str, least: int, most: int) -> int:
+    """`value` if it is a whole number from `least` to `most`; raises InputError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise wrong(
+            name, f"{least} 到 {most} 的整数", f"a whole number from {least} to {most}", repr(value)
+        )
+    return value
+
+
+def checked_choice(value: object, name: str, choices: Any) -> None:
+    """Raises InputError unless `value` is one of the strings of a Literal."""
+    names = get_args(choices)
+    if value not in names:
+        listed = ", ".join(names)
+        raise wrong(name, f"{listed} 之一", f"one of {listed}", repr(value))
+
+
+def checked_strings(values: object, name: str) -> list[str]:
+    """Strings, at least one and none of them blank; raises InputError otherwise."""
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise wrong(name, "非空的字符串列表", "a list of strings, not empty", repr(values)[:60])
+    for value in values:
+        if not isinstance(value, str) or not value.strip():
+            raise wrong(
+                f"{name} 的每一项 (each of {name})", "非空字符串", "a string, not empty",
+                repr(value)[:60],
+            )  # fmt: skip
+    return list(values)
+
+
+def wrong(name: str, zh: str, en: str, found: str) -> InputError:
+    return InputError(f"{name} 应是{zh}，收到 {found}。", f"{name} should be {en}, not {found}.")

@@ -1,0 +1,82 @@
+"""Text classification 文本分类: which of a head's labels a text, or a pair of texts, deserves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qingyu.bundle import HeadInfo
+from qingyu.tasks import heads
+from qingyu.tasks.checks import checked_choice, checked_count, checked_text
+from qingyu.tasks.context import Context
+from qingyu.tasks.numbers import sigmoid, softmax
+from qingyu.tasks.reading import Reading, read, read_pair
+from qingyu.types import ClassificationResult, FloatArray, LongText, Steps
+
+NAME = "text-classification"
+
+
+def classification(
+    context: Context,
+    text: str,
+    text_pair: str | None = None,
+    *,
+    head: str | None = None,
+    top_k: int | None = None,
+    truncate: LongText = "windows",
+) -> Steps[ClassificationResult]:
+    """The `top_k` best labels (all, without it) of a text or of a pair of texts.
+
+    Probabilities that add up to 1 where one label is right, one by one where several may be, and
+    the value itself for a regression. A long text is read in overlapping windows whose logits
+    are averaged ("windows"), read from its beginning ("end"), or refused ("error"); of a pair,
+    the longer is cut at its end unless refused. Without `head`, the first classifier of single
+    texts, or for a pair the first of pairs. Raises InputError, TextTooLongError and
+    TaskNotSupportedError.
+    """
+    name = _head(context, head, pair=text_pair is not None)
+    info = context.heads[name]
+    checked_choice(truncate, "truncate", LongText)
+    text = checked_text(text)
+    count = len(info.labels)
+    top_k = count if top_k is None else checked_count(top_k, "top_k", 1, max(count, 1 << 16))
+    tokenizer = context.tokenizer
+    second: Reading | None = None
+    if text_pair is None:
+        first = read(tokenizer, text, context.room, truncate)
+        queries = [context.whole(part, name) for part in first.parts()]
+    else:
+        text_pair = checked_text(text_pair, "text_pair")
+        first, second = read_pair(tokenizer, text, text_pair, context.pair_room, truncate)
+        queries = [context.whole(first.parts()[0], name, second.parts()[0])]
+    logits = first.mean(np.concatenate((yield queries)))
+
+    scores = probabilities(info, logits)
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    labels = tuple(info.labels[i] for i in order)
+    found = tuple(float(scores[i]) for i in order)
+    unread_pair = second.unread if second else ()
+    return ClassificationResult(
+        text,
+        text_pair,
+        labels[0],
+        found[0],
+        labels,
+        found,
+        bool(first.unread or unread_pair),
+        first.unread,
+        unread_pair,
+    )
+
+
+def probabilities(head: HeadInfo, logits: FloatArray) -> FloatArray:
+    """What the logits of a sequence classifier say, by the kind of its problem."""
+    if head.problem == "regression":
+        return logits
+    return sigmoid(logits) if head.problem == "multi_label" else softmax(logits)
+
+
+def _head(context: Context, name: str | None, *, pair: bool) -> str:
+    fits = (lambda head: heads.classifier(head) and not heads.plain(head)) if pair else heads.plain
+    if name is None and any(fits(head) for head in context.heads.values()):
+        return context.head(NAME, fits)
+    return context.head(NAME, heads.classifier, name)

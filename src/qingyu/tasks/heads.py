@@ -1,0 +1,43 @@
+"""What a head can be used for, read from its kind and its labels."""
+
+from __future__ import annotations
+
+from qingyu.bundle import HeadInfo
+
+# Beginnings of labels, lower case.
+ENTAILMENT = ("entail", "蕴含", "蕴涵")
+CONTRADICTION = ("contradict", "矛盾")
+SAME = ("similar", "duplicate", "paraphrase", "equivalent", "相似", "相同", "重复")
+
+
+def masked_lm(head: HeadInfo) -> bool:
+    return head.kind == "masked-lm"
+
+
+def tagger(head: HeadInfo) -> bool:
+    return head.kind == "token-classification"
+
+
+def classifier(head: HeadInfo) -> bool:
+    return head.kind == "sequence-classification"
+
+
+def infers(head: HeadInfo) -> bool:
+    """Natural language inference: one of its labels says entailment."""
+    return classifier(head) and labelled(head, ENTAILMENT) is not None
+
+
+def compares(head: HeadInfo) -> bool:
+    """Two texts: one of its labels says that they mean the same."""
+    return classifier(head) and labelled(head, SAME) is not None
+
+
+def plain(head: HeadInfo) -> bool:
+    """A classifier of single texts, as far as its labels tell."""
+    return classifier(head) and not infers(head) and not compares(head)
+
+
+def labelled(head: HeadInfo, beginnings: tuple[str, ...]) -> int | None:
+    """Index of the first label with one of these beginnings."""
+    labels = [label.lower() for label in head.labels]
+    return next((i for i, label in enumerate(labels) if label.startswith(beginnings)), None)

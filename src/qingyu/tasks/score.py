@@ -1,0 +1,41 @@
+"""Score 句子打分: how probable each token is where it stands, and so the whole text.
+
+The pseudo-log-likelihood of Salazar, Liang, Nguyen and Kirchhoff 2020, "Masked Language Model
+Scoring": every token is masked in turn and predicted from all the others.
+"""
+
+from __future__ import annotations
+
+import math
+
+from qingyu.errors import EmptyTextError
+from qingyu.tasks import heads
+from qingyu.tasks.checks import checked_text
+from qingyu.tasks.context import Context
+from qingyu.tasks.masking import predicted
+from qingyu.types import ScoreResult, Steps, TokenScore
+
+NAME = "score"
+
+
+def score(context: Context, text: str) -> Steps[ScoreResult]:
+    """Log-likelihood and perplexity of a text, and the log-probability of each of its tokens.
+
+    A text longer than the model reads is scored in overlapping windows, each token where it has
+    most context, so nothing is cut. Raises InputError, EmptyTextError and TaskNotSupportedError.
+    """
+    head = context.head(NAME, heads.masked_lm)
+    text = checked_text(text)
+    tokens = context.tokenizer.tokens(text)
+    ids = tokens.ids
+    if not ids:
+        raise EmptyTextError
+    found = yield from predicted(
+        context, head, ids, range(len(ids)), lambda place, row: float(row[ids[place]])
+    )
+    scores = tuple(
+        TokenScore(text[start:end], start, end, found[place])
+        for place, (start, end) in enumerate(tokens.offsets)
+    )
+    total = math.fsum(found.values())
+    return ScoreResult(text, total, math.exp(-total / len(ids)), scores)

@@ -1,0 +1,135 @@
+"""Token classification 序列标注: spans with labels, such as the names in a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qingyu.tasks import heads, windows
+from qingyu.tasks.checks import checked_choice, checked_text
+from qingyu.tasks.context import Context
+from qingyu.tasks.numbers import softmax
+from qingyu.text.tokenizer import Tokenizer, Tokens
+from qingyu.types import Aggregation, Entity, FloatArray, Span, Steps, TokenClassificationResult
+
+NAME = "token-classification"
+OUTSIDE = "O"
+BEGINS, GOES_ON, ENDS = "BSU", "IMEL", "ESLU"  # letters of the BIO, BIOES, BMEWO and BILOU schemes
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A token or a word: its place in the text, the label it was given, and how surely."""
+
+    span: Span
+    label: str
+    score: float
+
+
+def token_classification(
+    context: Context,
+    text: str,
+    *,
+    aggregation_strategy: Aggregation = "simple",
+    head: str | None = None,
+) -> Steps[TokenClassificationResult]:
+    """Spans of `text` with a label and a score, in the order of the text.
+
+    `aggregation_strategy` as in transformers: "none" gives every labelled token, "simple" joins
+    tokens that belong together, "first", "average" and "max" first settle one label a word. A
+    long text is read in overlapping windows, and every token is labelled where it has most
+    context, so nothing is cut. Raises InputError and TaskNotSupportedError.
+    """
+    name = context.head(NAME, heads.tagger, head)
+    checked_choice(aggregation_strategy, "aggregation_strategy", Aggregation)
+    text = checked_text(text)
+    info = context.heads[name]
+    tokenizer = context.tokenizer
+    by_character = info.unit == "character"
+    tokens = tokenizer.characters(text) if by_character else tokenizer.tokens(text)
+    if not tokens.ids:
+        return TokenClassificationResult(text, ())
+    spans = windows.overlapping(len(tokens.ids), context.room)
+    cores = windows.cores(spans)
+    queries = [
+        context.query(tokens.ids[start:end], range(first - start, last - start), name)
+        for (start, end), (first, last) in zip(spans, cores, strict=True)
+    ]
+    scores = softmax(np.concatenate((yield queries)))
+
+    if aggregation_strategy in ("none", "simple"):
+        words = [[i] for i in range(len(tokens.ids))]
+        settle = SETTLE["first"]
+    else:
+        words = [[i] for i in range(len(tokens.ids))] if by_character else whole_words(
+            tokenizer, tokens, text
+        )  # fmt: skip
+        settle = SETTLE[aggregation_strategy]
+    pieces = []
+    for word in words:
+        row = settle(scores[word])
+        best = int(row.argmax())
+        span = (tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1])
+        pieces.append(Piece(span, info.labels[best], float(row[best])))
+    groups = [[piece] for piece in pieces] if aggregation_strategy == "none" else joined(pieces)
+    entities = []
+    for group in groups:
+        label = group[0].label if aggregation_strategy == "none" else parsed(group[0].label)[1]
+        if group[0].label != OUTSIDE:
+            start, end = group[0].span[0], group[-1].span[1]
+            score = float(np.mean([piece.score for piece in group]))
+            entities.append(Entity(label, text[start:end], start, end, score))
+    return TokenClassificationResult(text, tuple(entities))
+
+
+# How a word's rows [tokens, labels] become one.
+SETTLE: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "first": lambda rows: rows[0],
+    "average": lambda rows: np.asarray(rows.mean(axis=0), np.float32),
+    "max": lambda rows: rows[rows.max(axis=1).argmax()],
+}
+
+
+def whole_words(tokenizer: Tokenizer, tokens: Tokens, text: str) -> list[list[int]]:
+    """Indices of the tokens of each word; an unknown token is a word of its own.
+
+    In a WordPiece vocabulary a piece of a word is spelt longer than it stands in the text, by the
+    mark of its continuation. In any other a token that follows no space belongs to the word before.
+    """
+    words: list[list[int]] = []
+    for i, (token_id, (start, end)) in enumerate(zip(tokens.ids, tokens.offsets, strict=True)):
+        if token_id == tokenizer.unk_id:
+            follows = False
+        elif tokenizer.marks_continuations:
+            follows = len(tokenizer.id_to_token(token_id)) != end - start
+        else:
+            follows = start > 0 and " " not in text[start - 1 : start + 1]
+        if words and follows:
+            words[-1].append(i)
+        else:
+            words.append([i])
+    return words
+
+
+def joined(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Neighbours that make one span: the same kind, none that begins, none after an end."""
+    groups: list[list[Piece]] = []
+    for piece in pieces:
+        place, kind = parsed(piece.label)
+        if groups:
+            last_place, last_kind = parsed(groups[-1][-1].label)
+            if kind == last_kind and place not in BEGINS and last_place not in ENDS:
+                groups[-1].append(piece)
+                continue
+        groups.append([piece])
+    return groups
+
+
+def parsed(label: str) -> tuple[str, str]:
+    """The letter of the scheme and the kind: B-PER is B and PER; a bare label goes on as I."""
+    place, dash, kind = label.partition("-")
+    if dash and len(place) == 1 and place in BEGINS + GOES_ON:
+        return place, kind
+    return "I", label

@@ -1,0 +1,133 @@
+"""Zero-shot classification 零样本分类: labels of one's own, by natural language inference.
+
+Each label becomes a hypothesis, and its score is how far the text entails it (Yin, Hay and Roth
+2019, "Benchmarking Zero-shot Text Classification").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from qingyu.bundle import HeadInfo
+from qingyu.errors import InputError, TextTooLongError
+from qingyu.tasks import heads
+from qingyu.tasks.checks import checked_choice, checked_strings, checked_text, wrong
+from qingyu.tasks.context import Context
+from qingyu.tasks.numbers import softmax
+from qingyu.tasks.reading import read
+from qingyu.types import FloatArray, LongText, Steps, ZeroShotResult
+
+NAME = "zero-shot-classification"
+TEMPLATE = "这段话说的是{}。"
+
+Labels: TypeAlias = str | Sequence[str] | Sequence[tuple[str, str]] | Mapping[str, str]
+"""Names of labels: a list, a string with commas, or with a description each, as a mapping or as
+pairs; the description then stands in the hypothesis in place of the name."""
+
+
+def zero_shot(
+    context: Context,
+    text: str,
+    candidate_labels: Labels,
+    *,
+    hypothesis_template: str | Sequence[str] = TEMPLATE,
+    multi_label: bool = False,
+    truncate: LongText = "windows",
+    head: str | None = None,
+) -> Steps[ZeroShotResult]:
+    """Every label with its score, best first.
+
+    `hypothesis_template` has {} where the label goes; of several, the scores are averaged. Scores
+    are a softmax of the labels' entailment logits, or with `multi_label`, and for a single label,
+    of entailment against contradiction, each label by itself. A long text is read in overlapping
+    windows whose logits are averaged ("windows"), read from its beginning ("end"), or refused
+    ("error"). Raises InputError, TextTooLongError and TaskNotSupportedError.
+    """
+    name = context.head(NAME, heads.infers, head)
+    checked_choice(truncate, "truncate", LongText)
+    if not isinstance(multi_label, bool):
+        raise wrong("multi_label", "布尔值", "true or false", repr(multi_label))
+    text = checked_text(text)
+    described = described_labels(candidate_labels)
+    templates = checked_templates(hypothesis_template)
+
+    tokenizer = context.tokenizer
+    hypotheses = [
+        tokenizer.tokens(template.replace("{}", words)).ids
+        for template in templates
+        for words in described.values()
+    ]
+    longest = max(map(len, hypotheses))
+    if 2 * longest > context.pair_room:
+        raise TextTooLongError(longest, context.pair_room // 2)
+    reading = read(tokenizer, text, context.pair_room - longest, truncate)
+    logits = np.concatenate(
+        (yield [context.whole(part, name, ids) for part in reading.parts() for ids in hypotheses])
+    )
+    logits = reading.mean(logits.reshape(len(reading.spans), len(templates), len(described), -1))
+
+    multi_label = multi_label or len(described) == 1
+    scores = entailed(context.heads[name], logits, multi_label).mean(axis=0)
+    names = list(described)
+    order = sorted(range(len(names)), key=lambda i: (-scores[i], names[i]))
+    return ZeroShotResult(
+        text,
+        tuple(names[i] for i in order),
+        tuple(float(scores[i]) for i in order),
+        multi_label,
+        bool(reading.unread),
+        reading.unread,
+    )
+
+
+def entailed(head: HeadInfo, logits: FloatArray, multi_label: bool) -> FloatArray:
+    """Scores [..., labels] from logits [..., labels, outputs of the head]."""
+    yes = heads.labelled(head, heads.ENTAILMENT) or 0
+    if not multi_label:
+        return softmax(logits[..., yes])
+    no = heads.labelled(head, heads.CONTRADICTION)
+    if no is None:  # such as entailment and not_entailment: against all the others
+        return softmax(logits)[..., yes]
+    return softmax(logits[..., [no, yes]])[..., 1]
+
+
+def described_labels(labels: object) -> dict[str, str]:
+    """Names of labels and the words that describe them. Raises InputError where there is none, one
+    is blank, or one comes twice."""
+    if isinstance(labels, str):
+        labels = [name for part in re.split("[,，]", labels) if (name := part.strip())]
+    if isinstance(labels, Mapping):
+        labels = list(labels.items())
+    if isinstance(labels, Sequence) and labels and all(_is_pair(label) for label in labels):
+        names = checked_strings([name for name, _ in labels], "candidate_labels")
+        words = checked_strings([words for _, words in labels], "candidate_labels")
+    else:
+        names = words = checked_strings(labels, "candidate_labels")
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise InputError(
+            f"candidate_labels 中「{twice[0]}」重复出现。",
+            f"candidate_labels has “{twice[0]}” twice.",
+        )
+    return dict(zip(names, words, strict=True))
+
+
+def checked_templates(templates: object) -> list[str]:
+    """One or more templates, each with {}; raises InputError."""
+    found = checked_strings(
+        [templates] if isinstance(templates, str) else templates, "hypothesis_template"
+    )
+    for template in found:
+        if "{}" not in template:
+            raise wrong(
+                "hypothesis_template", "含 {} 的模板", "a template with {} in it", repr(template)
+            )
+    return found
+
+
+def _is_pair(label: object) -> bool:
+    return isinstance(label, (tuple, list)) and len(label) == 2
