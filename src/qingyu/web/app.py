@@ -37,6 +37,11 @@ from .warm import warm
 
 log = logging.getLogger("qingyu.web")
 
+TAGS = [
+    {"name": "tasks", "description": "任务 / Tasks"},
+    {"name": "models", "description": "模型 / Models"},
+    {"name": "health", "description": "运行 / Operation"},
+]
 DESCRIPTION = (
     "在普通 CPU 上读懂中文：填空、分类、匹配、实体。\n\n"
     "Chinese language understanding on ordinary CPUs."
@@ -93,6 +98,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         title="Qingyu 轻语",
         version=__version__,
         description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
