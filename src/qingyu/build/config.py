@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from qingyu.bundle import Problem
 from qingyu.errors import CheckpointError
+
+HEAD_WIDTH = "attention_head_width"  # kept by pruning, which leaves fewer heads of the same width
 
 LARGEST = {
     "vocab_size": 2_000_000,
@@ -18,15 +21,33 @@ LARGEST = {
     "max_position_embeddings": 65_536,
     "type_vocab_size": 1_024,
     "embedding_size": 16_384,
+    "task_type_vocab_size": 1_024,
+    "num_hidden_groups": 200,
+    "inner_group_num": 200,
+    "intra_bottleneck_size": 16_384,
+    "num_feedforward_networks": 64,
 }
 
 
 class Config:
     """The settings of one checkpoint; every getter names the file and the key it misses."""
 
-    def __init__(self, path: Path, values: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, values: dict[str, Any], keys: Mapping[str, str] | None = None
+    ) -> None:
+        """`keys`: what a family calls the settings that go by BERT's names here."""
         self.path = path
+        self.keys = keys or {}
         self.values = values
+
+    def by(self, keys: Mapping[str, str]) -> Config:
+        """The same settings, read by a family's own keys."""
+        return Config(self.path, self.values, keys)
+
+    def changed(self, **values: Any) -> Config:
+        """The same settings but for these, given by BERT's names."""
+        renamed = {self.keys.get(key, key): value for key, value in values.items()}
+        return Config(self.path, self.values | renamed, self.keys)
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -51,14 +72,28 @@ class Config:
         return self.text("model_type")
 
     def text(self, key: str, default: str | None = None) -> str:
-        value = self.values.get(key, default)
+        value = self._get(key, default)
         if not isinstance(value, str) or not value:
             raise self._error(key, "应是字符串", "should be a string")
         return value
 
+    def choice(self, key: str, among: Collection[str], default: str) -> str:
+        """One of these words."""
+        value = self.text(key, default)
+        if value not in among:
+            names = ", ".join(among)
+            raise self._error(key, f"应是 {names} 之一", f"should be one of {names}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._get(key, default)
+        if not isinstance(value, bool):
+            raise self._error(key, "应是 true 或 false", "should be true or false")
+        return value
+
     def size(self, key: str, default: int | None = None) -> int:
         """A whole number from 1 to the largest that any real model has."""
-        value = self.values.get(key, default)
+        value = self._get(key, default)
         largest = LARGEST[key]
         if type(value) is not int or not 1 <= value <= largest:
             raise self._error(
@@ -66,8 +101,27 @@ class Config:
             )
         return value
 
+    def whole(self, key: str, default: int, largest: int) -> int:
+        """A whole number from 0 to `largest`."""
+        value = self._get(key, default)
+        if type(value) is not int or not 0 <= value <= largest:
+            raise self._error(
+                key, f"应是 0 到 {largest} 的整数", f"should be a whole number from 0 to {largest}"
+            )
+        return value
+
+    def head_width(self, hidden: int, heads: int) -> int:
+        """Columns of one attention head: a share of `hidden`, or what pruning left it at."""
+        if HEAD_WIDTH in self.values:
+            return self.whole(HEAD_WIDTH, 0, hidden)
+        if hidden % heads:
+            raise self._error(
+                "num_attention_heads", f"应整除 {hidden}", f"should divide {hidden} evenly"
+            )
+        return hidden // heads
+
     def number(self, key: str, default: float) -> float:
-        value = self.values.get(key, default)
+        value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
             raise self._error(key, "应是非负数", "should be a number that is not negative")
         return float(value)
@@ -114,8 +168,13 @@ class Config:
             raise self._error("num_labels", "应是正整数", "should be a positive whole number")
         return count
 
+    def _get(self, key: str, default: Any = None) -> Any:
+        value = self.values.get(self.keys.get(key, key))
+        return default if value is None else value
+
     def _error(self, key: str, zh: str, en: str) -> CheckpointError:
-        value = json.dumps(self.values.get(key), ensure_ascii=False)[:60]
+        value = json.dumps(self._get(key), ensure_ascii=False)[:60]
+        key = self.keys.get(key, key)
         return CheckpointError(
             f"{self.path} 的 {key} {zh}，实为 {value}。", f"{key} in {self.path} {en}, is {value}."
         )

@@ -78,6 +78,13 @@ class Graph:
         )
         return name
 
+    def split(self, value: str, sizes: str, count: int, axis: int = 1) -> list[str]:
+        """`value` in `count` pieces of the lengths `sizes` along `axis`."""
+        stem = f"Split_{len(self._nodes)}"
+        names = [f"{stem}.{part}" for part in range(count)]
+        self._nodes.append(helper.make_node("Split", [value, sizes], names, name=stem, axis=axis))
+        return names
+
     def microsoft(self, op: str, *inputs: str, **attributes: Any) -> str:
         """A node of ONNX Runtime's own operator set."""
         return self.node(op, *inputs, domain="com.microsoft", **attributes)

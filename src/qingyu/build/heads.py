@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qingyu.build.layers import Layers, Linear, Norm, Vector
-from qingyu.build.precision import Matrix
+from qingyu.build.layers import Layers, Linear, Norm
+from qingyu.build.precision import Matrix, Vector
 from qingyu.bundle import HeadKind, Problem, Unit
 from qingyu.errors import CheckpointError
 
@@ -29,7 +29,10 @@ class Head:
 
 @dataclass(frozen=True)
 class MaskedLanguageModel:
-    """activation(transform(h)), normalised, times the word embeddings, plus a bias a word."""
+    """activation(transform(h)), normalised, times the rows of a table, plus a bias a word.
+
+    The table is the word embeddings', under the name that `lookup` knows them by, or the head's.
+    """
 
     transform: Linear
     activation: str

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qingyu.build.graph import Graph
-from qingyu.build.precision import Matrix, Operand, Precision
+from qingyu.build.precision import OTHER, Matrix, Operand, Origin, Precision, Vector
 
-Vector = NDArray[np.float32]
-
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh")
 FUNCTIONS = {"relu": "Relu", "tanh": "Tanh"}
 
 
@@ -61,11 +59,18 @@ class Layout:
 
 
 class Layers:
-    """Writes layers into one graph at one precision."""
+    """Writes layers into one graph at one precision, and remembers what made each value."""
 
-    def __init__(self, graph: Graph, precision: Precision) -> None:
+    def __init__(
+        self, graph: Graph, precision: Precision, origins: dict[str, Origin] | None = None
+    ) -> None:
         self.graph = graph
         self.precision = precision
+        self.origins = origins or {}
+
+    def operand(self, x: str) -> Operand:
+        """`x` made ready for products; a precision may use what is known of it."""
+        return self.precision.operand(self.graph, x, self.origins.get(x, OTHER))
 
     def add(self, x: str, name: str, vector: Vector) -> str:
         return self.graph.node("Add", x, self.graph.weight(name, vector))
@@ -74,17 +79,27 @@ class Layers:
         # Not SkipLayerNormalization: its kernel costs three times this node and an Add.
         gain = self.graph.weight(f"{norm.name}.weight", norm.gain)
         bias = self.graph.weight(f"{norm.name}.bias", norm.bias)
-        return self.graph.node("LayerNormalization", x, gain, bias, epsilon=norm.epsilon)
+        y = self.graph.node("LayerNormalization", x, gain, bias, epsilon=norm.epsilon)
+        self.origins[y] = Origin("norm", norm.name)
+        return y
+
+    def scaled(self, x: str, norm: Norm) -> str:
+        """MobileBERT's stand-in for a normalisation: a gain and a bias alone."""
+        product = self.graph.node("Mul", x, self.graph.weight(f"{norm.name}.weight", norm.gain))
+        return self.add(product, f"{norm.name}.bias", norm.bias)
 
     def linear(self, x: str, linear: Linear) -> str:
-        return self.add(self._product(x, linear), f"{linear.name}.bias", linear.bias)
+        return self.operand(x).product(linear.name, linear.matrix, linear.bias)
 
     def activated(self, x: str, linear: Linear, function: str) -> str:
         """`function(linear(x))`."""
         if function == "gelu":
             bias = self.graph.weight(f"{linear.name}.bias", linear.bias)
-            return self.graph.microsoft("BiasGelu", self._product(x, linear), bias)
-        if function == "gelu_new":
+            product = self.operand(x).product(linear.name, linear.matrix)
+            y = self.graph.microsoft("BiasGelu", product, bias)
+            self.origins[y] = Origin("gelu")
+            return y
+        if function in ("gelu_new", "gelu_pytorch_tanh"):
             return self.graph.node("Gelu", self.linear(x, linear), approximate="tanh")
         return self.graph.node(FUNCTIONS[function], self.linear(x, linear))
 
@@ -108,24 +123,48 @@ class Layers:
         the requested ones, giving [rows, hidden].
         """
         graph = self.graph
-        operand = self.precision.operand(graph, x)
+        operand = self.operand(x)
         if only_rows:
             asked = operand.take(layout.rows).product(f"{query.name}.weight", query.matrix)
             q = graph.node("Gather", asked, layout.row_grid, axis=0)
             k, v = self._parted(operand, layout, key, value)
         else:
             q, k, v = self._parted(operand, layout, query, key, value)
-        biases = np.concatenate([query.bias, key.bias, value.bias])
+        return self._attended((q, k, v), (query, key, value), heads, layout, only_rows)
+
+    def mixed(
+        self,
+        asked: str,
+        source: str,
+        query: Linear,
+        key: Linear,
+        value: Linear,
+        heads: int,
+        layout: Layout,
+    ) -> str:
+        """Attention whose queries and keys read other rows, `asked`, than its values, `source`."""
+        q, k = self._parted(self.operand(asked), layout, query, key)
+        (v,) = self._parted(self.operand(source), layout, value)
+        return self._attended((q, k, v), (query, key, value), heads, layout)
+
+    def _attended(
+        self,
+        parts: tuple[str, str, str],
+        linears: tuple[Linear, Linear, Linear],
+        heads: int,
+        layout: Layout,
+        only_rows: bool = False,
+    ) -> str:
+        """softmax(q k / sqrt(width)) v with the biases added, back from rectangles to rows."""
+        graph, (query, _, value) = self.graph, linears
+        biases = np.concatenate([linear.bias for linear in linears])
         mixed = graph.microsoft(
             "MultiHeadAttention",
-            *(q, k, v, graph.weight(f"{query.name}.biases", biases), layout.lengths),
+            *(*parts, graph.weight(f"{query.name}.biases", biases), layout.lengths),
             num_heads=heads,
         )
         flat = graph.node("Reshape", mixed, graph.constant([-1, len(value.bias)], np.int64))
         return graph.node("Gather", flat, layout.row_cells if only_rows else layout.cells, axis=0)
-
-    def _product(self, x: str, linear: Linear) -> str:
-        return self.precision.operand(self.graph, x).product(linear.name, linear.matrix)
 
     def _parted(self, operand: Operand, layout: Layout, *linears: Linear) -> list[str]:
         """Products of one operand as one, parted and laid out: each [sequences, longest, width].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -12,19 +12,18 @@ from typing import TypeAlias
 import numpy as np
 
 from qingyu import __version__, bundle
+from qingyu.build.calibrate import Calibrating, channel_ranges
 from qingyu.build.card import card
-from qingyu.build.config import Config
-from qingyu.build.families.bert import Bert
+from qingyu.build.families import family
 from qingyu.build.graph import Graph, WeightFile
 from qingyu.build.layers import Layers, Layout
-from qingyu.build.precision import PRECISIONS, Precision
+from qingyu.build.precision import OTHER, PRECISIONS, Precision
+from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
 from qingyu.build.tokenizer import write_tokenizer
 from qingyu.build.verify import SAMPLES, agreement, answers, sample_queries
-from qingyu.build.weights import Weights
-from qingyu.errors import BuildError, CheckpointError
+from qingyu.errors import BuildError
 from qingyu.text.tokenizer import Tokenizer
 
-FAMILIES = {"bert": Bert}
 REFERENCE = "fp32"
 
 Progress: TypeAlias = Callable[[str, float], None]
@@ -48,6 +47,7 @@ def build(
     out: str | Path,
     *,
     precision: str = "int8",
+    min_agreement: float = 0.0,
     licence: str = "",
     progress: Progress = lambda _what, _share: None,
 ) -> Built:
@@ -70,12 +70,8 @@ def build(
         raise BuildError(
             f"{out} 已存在，请换一个位置或先移走它。", f"{out} exists; choose another or move it."
         )
-    config = Config.read(source / "config.json")
-    if config.model_type not in FAMILIES:
-        raise CheckpointError(
-            f"不支持 model_type {config.model_type}；支持：{'、'.join(FAMILIES)}。",
-            f"model_type {config.model_type} is not supported; supported: {', '.join(FAMILIES)}.",
-        )
+    checkpoint = read_checkpoint(source)
+    family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -84,16 +80,18 @@ def build(
             f"无法写入 {out.parent}：{error}", f"Cannot write {out.parent}: {error}"
         ) from error
     try:
-        weights = Weights(source / "model.safetensors")
         result, reference = folder / "result", folder / "reference"
-        progress("graphs", 0.0)
-        manifest = _write(config, weights, PRECISIONS[precision], source, result, out.name)
-        unused = weights.unused()
+        chosen, texts = PRECISIONS[precision], SAMPLES.read_text("utf-8").splitlines()
         if precision != REFERENCE:
-            progress("reference", 0.4)
-            whole = _write(config, weights, PRECISIONS[REFERENCE], source, reference, out.name)
+            progress("reference", 0.0)
+            whole = _write(checkpoint, Calibrating(), reference, out.name)
+            chosen = chosen.calibrated(channel_ranges(whole, texts[::2]))
+        progress("graphs", 0.3)
+        manifest = _write(checkpoint, chosen, result, out.name)
+        unused = checkpoint.weights.unused()
+        if precision != REFERENCE:
             progress("verify", 0.6)
-            manifest = replace(manifest, accuracy=_verify(manifest, whole))
+            manifest = replace(manifest, accuracy=_verify(manifest, whole, texts[1::2]))
         manifest = replace(manifest, licence=licence)
         progress("bundle", 0.95)
         (result / bundle.CARD).write_text(card(_with_files(manifest)), "utf-8")
@@ -108,11 +106,11 @@ def build(
 
 
 def _write(
-    config: Config, weights: Weights, precision: Precision, source: Path, folder: Path, name: str
+    checkpoint: Checkpoint, precision: Precision, folder: Path, name: str
 ) -> bundle.Manifest:
     """All files of a bundle but card and manifest, into `folder`."""
     folder.mkdir()
-    family = FAMILIES[config.model_type](config, weights)
+    model = family(checkpoint.config, checkpoint.weights)
     store = WeightFile(folder / bundle.WEIGHTS)
     heads = {}
     try:
@@ -122,13 +120,14 @@ def _write(
             graph.input(name, np.int64, ["tokens"])
             for name in ("input_ids", "token_type_ids", "position_ids")
         ]
-        hidden = family.encoder(layers, Layout(graph), *inputs)
-        graph.output(hidden, "hidden", ["rows", family.hidden])
+        hidden = model.encoder(layers, Layout(graph), *inputs)
+        graph.output(hidden, "hidden", ["rows", model.hidden])
+        read = replace(layers.origins.get(hidden, OTHER), name="hidden")
         graph.save(folder / bundle.ENCODER)
-        for head in family.heads():
+        for head in model.heads():
             graph = Graph(head.name, store)
-            states = graph.input("hidden", np.float32, ["rows", family.hidden])
-            logits = head.write(Layers(graph, precision), states)
+            states = graph.input("hidden", np.float32, ["rows", model.hidden])
+            logits = head.write(Layers(graph, precision, {states: read}), states)
             graph.output(logits, "logits", ["rows", "outputs"])
             file = f"head-{head.name}.onnx"
             graph.save(folder / file)
@@ -137,32 +136,33 @@ def _write(
             )
     finally:
         store.close()
-    write_tokenizer(source, folder / bundle.TOKENIZER, family.vocabulary)
+    write_tokenizer(checkpoint.folder, folder / bundle.TOKENIZER, model.vocabulary)
     return bundle.Manifest(
         name=name,
-        family=config.model_type,
+        family=checkpoint.config.model_type,
         precision=precision.name,
         sizes=bundle.Sizes(
-            vocab_size=family.vocabulary,
-            hidden_size=family.hidden,
-            num_layers=family.layers,
-            num_heads=family.heads_per_layer,
-            intermediate_size=family.feed_forward,
-            max_positions=family.positions,
-            parameters=weights.parameters(),
+            vocab_size=model.vocabulary,
+            hidden_size=model.hidden,
+            num_layers=model.layers,
+            num_heads=model.heads_per_layer,
+            intermediate_size=model.feed_forward,
+            max_positions=model.positions,
+            parameters=checkpoint.weights.parameters(),
         ),
         heads=heads,
         files={},
-        source=source.resolve().name,
+        source=checkpoint.name,
         created_by=f"qingyu {__version__}",
         path=folder,
     )
 
 
-def _verify(manifest: bundle.Manifest, reference: bundle.Manifest) -> dict[str, object]:
-    """Both graphs on the built-in texts, one after the other so that only one is in memory."""
+def _verify(
+    manifest: bundle.Manifest, reference: bundle.Manifest, texts: Sequence[str]
+) -> dict[str, object]:
+    """Both graphs on texts, one after the other so that only one is in memory."""
     tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
-    texts = SAMPLES.read_text("utf-8").splitlines()
     queries = sample_queries(tokenizer, manifest.heads, manifest.sizes.max_positions, texts)
     expected = answers(reference, queries)
     return agreement(queries, expected, answers(manifest, queries))

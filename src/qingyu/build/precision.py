@@ -6,17 +6,37 @@ Matrices come as checkpoints have them, float32 [outputs, inputs].
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qingyu.build.graph import Graph
-from qingyu.build.quantise import INT8_LIMIT, int8_rows
+from qingyu.build.quantise import (
+    GELU_FLOOR,
+    INT8_LIMIT,
+    UINT8_LIMIT,
+    channel_steps,
+    int8_rows,
+)
 
 Matrix = NDArray[np.float32]
+Vector = NDArray[np.float32]
 
 SMALLEST_MAGNITUDE = 1e-6  # a row of zeros must not divide by zero
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a value, as far as it tells how large its numbers can be."""
+
+    kind: Literal["norm", "gelu", "other"] = "other"
+    name: str = ""
+
+
+OTHER = Origin()
 
 
 class Operand(Protocol):
@@ -26,8 +46,8 @@ class Operand(Protocol):
         """The operand's rows at the indices `rows` (int64 [m])."""
         ...
 
-    def product(self, name: str, matrix: Matrix) -> str:
-        """`x @ matrix.T`, float32 [n, outputs]; adding a bias is the caller's."""
+    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
+        """`x @ matrix.T + bias`, float32 [n, outputs]."""
         ...
 
     def tied_product(self, name: str, table: Matrix) -> str:
@@ -38,10 +58,14 @@ class Operand(Protocol):
 class Precision(Protocol):
     name: str
 
-    def operand(self, graph: Graph, x: str) -> Operand: ...
+    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand: ...
 
     def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
         """Rows `ids` (int64 [n]) of `table`, float32 [n, columns]."""
+        ...
+
+    def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
+        """This precision, knowing the largest magnitude of each channel of named norms."""
         ...
 
 
@@ -50,11 +74,16 @@ class Float32:
 
     name = "fp32"
 
-    def operand(self, graph: Graph, x: str) -> Operand:
+    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
+        del origin
         return Floats(graph, x)
 
     def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
         return _gather(graph, graph.weight(name, table), ids)
+
+    def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
+        del ranges
+        return self
 
 
 class Floats:
@@ -67,9 +96,9 @@ class Floats:
     def take(self, rows: str) -> Operand:
         return Floats(self.graph, _gather(self.graph, self.values, rows))
 
-    def product(self, name: str, matrix: Matrix) -> str:
-        weight = self.graph.weight(name, matrix.T)
-        return self.graph.node("MatMul", self.values, weight)
+    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
+        product = self.graph.node("MatMul", self.values, self.graph.weight(name, matrix.T))
+        return _biased(self.graph, product, f"{name}.bias", bias)
 
     def tied_product(self, name: str, table: Matrix) -> str:
         # Gemm reads the table transposed where it lies; Transpose would be folded into a copy.
@@ -78,25 +107,28 @@ class Floats:
 
 
 class Int8:
-    """INT8 weights, one scale an output channel; INT8 activations, one scale a row.
+    """INT8 weights, one scale an output channel; INT8 activations that know no neighbours.
 
-    A row's scale comes from that row alone, so an answer cannot depend on what it was batched
-    with, as it does under ONNX Runtime's own dynamic quantisation (one scale a tensor).
+    An answer must not depend on what it was batched with, as it does under ONNX Runtime's own
+    dynamic quantisation (one scale a tensor). So what a norm gives out, which is bounded, has
+    fixed steps, one a channel, taken from sample texts; everything else has one a row, from
+    that row alone.
     """
 
     name = "int8"
 
-    def operand(self, graph: Graph, x: str) -> Operand:
-        axes = graph.constant([-1], np.int64)
-        magnitude = graph.node("ReduceMax", graph.node("Abs", x), axes, keepdims=1)
-        magnitude = graph.node("Max", magnitude, graph.constant(SMALLEST_MAGNITUDE, np.float32))
-        values = graph.node(
-            "QuantizeLinear",
-            graph.node("Div", x, magnitude),
-            graph.constant(1 / INT8_LIMIT, np.float32),
-            graph.constant(128, np.uint8),
-        )
-        return Bytes(graph, values, magnitude)
+    def __init__(self, ranges: Mapping[str, Vector] | None = None) -> None:
+        self.ranges = ranges or {}
+
+    def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
+        return Int8(ranges)
+
+    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
+        if origin.name in self.ranges:
+            return self._fixed(graph, x, self.ranges[origin.name])
+        if origin.kind == "gelu":
+            return self._above_floor(graph, x)
+        return self._symmetric(graph, x)
 
     def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
         quantised, scale = int8_rows(table)
@@ -104,25 +136,65 @@ class Int8:
         scales = _gather(graph, graph.weight(f"{name}.scale", scale[:, None]), ids)
         return graph.node("Mul", graph.cast(rows, np.float32), scales)
 
+    def _fixed(self, graph: Graph, x: str, largest: Vector) -> Operand:
+        steps = channel_steps(largest)
+        scaled = graph.node("Mul", x, graph.constant(1 / steps, np.float32))
+        values = _bytes(graph, scaled, step=1, zero=128)
+        return Bytes(graph, values, step=1, zero=128, channels=steps)
 
+    def _symmetric(self, graph: Graph, x: str) -> Operand:
+        magnitude = _row_max(graph, graph.node("Abs", x))
+        values = _bytes(graph, graph.node("Div", x, magnitude), step=1 / INT8_LIMIT, zero=128)
+        return Bytes(graph, values, step=1 / INT8_LIMIT, zero=128, magnitude=magnitude)
+
+    def _above_floor(self, graph: Graph, x: str) -> Operand:
+        """GELU never falls below its floor: all of the byte's range goes to what is above."""
+        raised = graph.node("Add", x, graph.constant(-GELU_FLOOR, np.float32))
+        magnitude = _row_max(graph, raised)
+        values = _bytes(graph, graph.node("Div", raised, magnitude), step=1 / UINT8_LIMIT, zero=0)
+        return Bytes(
+            graph, values, step=1 / UINT8_LIMIT, zero=0, magnitude=magnitude, floor=GELU_FLOOR
+        )
+
+
+@dataclass(frozen=True)
 class Bytes:
-    """Rows of unsigned bytes around 128 (uint8 [n, inputs]) and their magnitudes [n, 1]."""
+    """Rows of bytes, uint8 [n, inputs], standing for
+    ((values - zero) * step * magnitude + floor) * channels.
 
-    def __init__(self, graph: Graph, values: str, magnitude: str) -> None:
-        self.graph = graph
-        self.values = values
-        self.magnitude = magnitude
+    magnitude: float32 [n, 1], a row's own, where the operand is scaled by rows
+    channels:  float32 [inputs], fixed steps, taken into the weights when the graph is written
+    """
+
+    graph: Graph
+    values: str
+    step: float
+    zero: int
+    magnitude: str = ""
+    floor: float = 0.0
+    channels: Vector | None = None
 
     def take(self, rows: str) -> Operand:
+        magnitude = self.magnitude and _gather(self.graph, self.magnitude, rows)
         values = _gather(self.graph, self.values, rows)
-        return Bytes(self.graph, values, _gather(self.graph, self.magnitude, rows))
+        return Bytes(self.graph, values, self.step, self.zero, magnitude, self.floor, self.channels)
 
-    def product(self, name: str, matrix: Matrix) -> str:
+    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
+        if self.channels is not None:
+            matrix = matrix * self.channels
         quantised, scale = int8_rows(matrix)
+        bias_name = f"{name}.bias"
+        if self.floor:  # x @ W = (x - floor) @ W + floor * sum(W), and that is a bias
+            rest = self.floor * scale * quantised.sum(axis=1, dtype=np.float32)
+            bias = rest if bias is None else bias + rest
+            bias_name = f"{name}.raised_bias"
         weight = self.graph.weight(name, quantised.T)
-        return self._multiply(weight, self.graph.weight(f"{name}.scale", scale))
+        scales = self.graph.weight(f"{name}.scale", scale)
+        return self._multiply(weight, scales, bias_name, bias)
 
     def tied_product(self, name: str, table: Matrix) -> str:
+        if self.channels is not None:
+            raise ValueError("a shared table cannot take the steps of one operand in")
         quantised, scale = int8_rows(table)
         # Folded as the session is made; the kernel packs the result and lets the copy go.
         weight = self.graph.node("Transpose", self.graph.weight(name, quantised), perm=[1, 0])
@@ -130,16 +202,23 @@ class Bytes:
         scales = self.graph.node("Squeeze", column, self.graph.constant([1], np.int64))
         return self._multiply(weight, scales)
 
-    def _multiply(self, weight: str, scale: str) -> str:
-        product = self.graph.microsoft(
-            "MatMulIntegerToFloat",
+    def _multiply(
+        self, weight: str, scale: str, bias_name: str = "", bias: Vector | None = None
+    ) -> str:
+        inputs = [
             self.values,
             weight,
-            self.graph.constant(1 / INT8_LIMIT, np.float32),
+            self.graph.constant(self.step, np.float32),
             scale,
-            self.graph.constant(128, np.uint8),
-        )
-        return self.graph.node("Mul", product, self.magnitude)
+            self.graph.constant(self.zero, np.uint8),
+        ]
+        if self.magnitude:
+            product = self.graph.microsoft("MatMulIntegerToFloat", *inputs)
+            product = self.graph.node("Mul", product, self.magnitude)
+            return _biased(self.graph, product, bias_name, bias)
+        if bias is not None:
+            inputs += ["", self.graph.weight(bias_name, bias)]
+        return self.graph.microsoft("MatMulIntegerToFloat", *inputs)
 
 
 PRECISIONS: dict[str, Precision] = {kind.name: kind for kind in (Float32(), Int8())}
@@ -147,3 +226,22 @@ PRECISIONS: dict[str, Precision] = {kind.name: kind for kind in (Float32(), Int8
 
 def _gather(graph: Graph, table: str, rows: str) -> str:
     return graph.node("Gather", table, rows, axis=0)
+
+
+def _biased(graph: Graph, x: str, name: str, bias: Vector | None) -> str:
+    return x if bias is None else graph.node("Add", x, graph.weight(name, bias))
+
+
+def _row_max(graph: Graph, x: str) -> str:
+    """Largest number of each row, [n, 1], never zero."""
+    largest = graph.node("ReduceMax", x, graph.constant([-1], np.int64), keepdims=1)
+    return graph.node("Max", largest, graph.constant(SMALLEST_MAGNITUDE, np.float32))
+
+
+def _bytes(graph: Graph, x: str, step: float, zero: int) -> str:
+    return graph.node(
+        "QuantizeLinear",
+        x,
+        graph.constant(step, np.float32),
+        graph.constant(zero, np.uint8),
+    )

@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 INT8_LIMIT = 127
+UINT8_LIMIT = 255
+GELU_FLOOR = -0.17  # x * Phi(x) is least, -0.16997, at x = -0.7518
+MARGIN = 1.2  # samples do not show the largest number there will ever be
+SMALLEST_SHARE = 0.1  # finer steps than this share of the widest channel's only strain the weights
 
 
 def int8_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -21,3 +25,14 @@ def int8_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
     scale[scale == 0] = 1
     quantised = np.rint(matrix / scale[:, None])
     return np.clip(quantised, -INT8_LIMIT, INT8_LIMIT).astype(np.int8), scale
+
+
+def channel_steps(largest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fixed quantisation step of each channel, float32 [channels], from the largest magnitudes
+    that samples showed; wider numbers saturate.
+
+    A step a channel moves what is hard to quantise from activations into weights, as SmoothQuant
+    does (Xiao et al. 2022, arXiv:2211.10438).
+    """
+    wide = np.maximum(largest, SMALLEST_SHARE * largest.max()) * MARGIN
+    return np.asarray(np.maximum(wide, np.finfo(np.float32).tiny) / INT8_LIMIT, np.float32)

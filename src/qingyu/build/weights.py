@@ -1,72 +1,135 @@
-"""Tensors of a checkpoint by name, read one at a time from the mapped file."""
+"""Tensors of a checkpoint by name, each read from its place in a file when it is asked for.
+
+Every format a checkpoint comes in (`qingyu.build.sources`) is a list of such places, so reading,
+checking and cutting tensors is written here, once.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from qingyu.errors import CheckpointError
 
-FLOATS = {"F64", "F32", "F16", "BF16"}
+ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+# Names that old checkpoints give to the two parts of a normalisation.
+OLD_ENDINGS = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Where a tensor lies: `offset` in bytes, `dtype` in safetensors' names, C order.
+
+    `strides`, in elements, only where the order is another.
+    """
+
+    path: Path
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] | None = None
+
+    @property
+    def span(self) -> int:
+        """Bytes from its first element to past its last."""
+        size = ITEM_BYTES[self.dtype]
+        if self.strides is None:
+            return math.prod(self.shape) * size
+        if 0 in self.shape:
+            return 0
+        steps = zip(self.shape, self.strides, strict=True)
+        return (1 + sum((count - 1) * stride for count, stride in steps)) * size
+
+    def read(self) -> NDArray[np.float32]:
+        """float32; a view of the mapped file where the file holds just that."""
+        kind = np.dtype(NUMPY[self.dtype])
+        flat = np.memmap(self.path, np.uint8, "r", self.offset, (self.span,)).view(kind)
+        values: NDArray[np.generic] = (
+            flat.reshape(self.shape)
+            if self.strides is None
+            else (
+                np.lib.stride_tricks.as_strided(
+                    flat, self.shape, [stride * kind.itemsize for stride in self.strides]
+                )
+            )
+        )
+        if self.dtype == "BF16":  # the upper half of a float32
+            return (values.astype(np.uint32) << 16).view(np.float32)
+        return np.asarray(values, np.float32)
 
 
 class Weights:
-    """The tensors of one safetensors file; remembers which were asked for."""
+    """The tensors of one checkpoint; remembers which were asked for."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises CheckpointError where the file is missing, cut short or not safetensors."""
+    def __init__(self, pieces: Mapping[str, Piece], path: Path) -> None:
+        """`path`: the file or folder to name where a tensor is missing."""
         self.path = path
-        try:
-            file: Any = safe_open(path, framework="numpy")
-            self._names = frozenset(file.keys())
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(
-                f"无法读取权重文件 {path}：{error}",
-                f"Cannot read the weight file {path}: {error}",
-            ) from error
-        self._file = file
+        self._pieces = pieces
         self._used: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
-        return name in self._names
+        return self._stored(name) in self._pieces
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Raises CheckpointError where there is no such tensor."""
+        return self._piece(name).shape
 
     def get(self, name: str, *shape: int) -> NDArray[np.float32]:
         """The tensor `name` as float32, which must have this shape and only finite numbers."""
-        if name not in self._names:
-            raise self._error(name, "不存在", "is missing")
-        part = self._file.get_slice(name)
-        found = tuple(part.get_shape())
-        if found != shape:
-            raise self._error(
-                name, f"形状应为 {shape}，实为 {found}", f"should have shape {shape}, has {found}"
-            )
-        if part.get_dtype() not in FLOATS:
-            raise self._error(
+        piece = self._piece(name)
+        if piece.shape != shape:
+            raise _error(
+                piece.path,
                 name,
-                f"类型 {part.get_dtype()} 不是浮点数",
-                f"has dtype {part.get_dtype()}, no float",
+                f"形状应为 {shape}，实为 {piece.shape}",
+                f"should have shape {shape}, has {piece.shape}",
             )
-        tensor = self._file.get_tensor(name).astype(np.float32, copy=False)
+        if piece.dtype not in ITEM_BYTES:
+            raise _error(
+                piece.path,
+                name,
+                f"类型 {piece.dtype} 不是浮点数",
+                f"has dtype {piece.dtype}, no float",
+            )
+        try:
+            tensor = piece.read()
+        except (OSError, ValueError) as error:
+            raise _error(
+                piece.path, name, f"读取失败：{error}", f"cannot be read: {error}"
+            ) from error
         if not np.isfinite(tensor).all():
-            raise self._error(name, "含有 NaN 或无穷大", "holds NaN or infinity")
-        self._used.add(name)
-        return tensor  # type: ignore[no-any-return]
+            raise _error(piece.path, name, "含有 NaN 或无穷大", "holds NaN or infinity")
+        self._used.add(self._stored(name))
+        return tensor
 
     def parameters(self) -> int:
         """How many numbers the tensors asked for hold."""
-        shapes = (self._file.get_slice(name).get_shape() for name in self._used)
-        return sum(int(math.prod(shape)) for shape in shapes)
+        return sum(math.prod(self._pieces[name].shape) for name in self._used)
 
     def unused(self) -> list[str]:
         """Names no one asked for, sorted."""
-        return sorted(self._names - self._used)
+        return sorted(set(self._pieces) - self._used)
 
-    def _error(self, name: str, zh: str, en: str) -> CheckpointError:
-        return CheckpointError(
-            f"{self.path.name} 中的张量 {name} {zh}。", f"Tensor {name} in {self.path.name} {en}."
-        )
+    def _piece(self, name: str) -> Piece:
+        if name not in self:
+            raise _error(self.path, name, "不存在", "is missing")
+        return self._pieces[self._stored(name)]
+
+    def _stored(self, name: str) -> str:
+        """The name a tensor has in this checkpoint, which may be of the old kind."""
+        if name not in self._pieces:
+            for ending, old in OLD_ENDINGS.items():
+                if name.endswith(ending):
+                    return name.removesuffix(ending) + old
+        return name
+
+
+def _error(path: Path, name: str, zh: str, en: str) -> CheckpointError:
+    return CheckpointError(f"{path} 中的张量 {name} {zh}。", f"Tensor {name} in {path} {en}.")

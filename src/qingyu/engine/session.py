@@ -37,14 +37,19 @@ class Session:
             self._session = onnxruntime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]
             )
+            self._outputs = [output.name for output in self._session.get_outputs()]
         except Exception as error:
             raise BundleError(
                 f"无法载入 {graph}：{error}", f"Cannot load {graph}: {error}"
             ) from error
 
     def run(self, feeds: Feeds) -> FloatArray:
-        """The graph's first output, float32."""
-        return np.asarray(self._session.run(None, feeds)[0], np.float32)
+        """The graph's last output, float32; graphs made for calibration have others before it."""
+        return np.asarray(self._session.run(self._outputs[-1:], feeds)[0], np.float32)
+
+    def run_all(self, feeds: Feeds) -> dict[str, FloatArray]:
+        """All outputs of the graph by name."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
 
 
 def _make_pool(threads: int) -> None:
