@@ -12,7 +12,7 @@ REFERENCE := .venv-reference
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel bench load install-size screenshots test-reference clean
+.PHONY: help run test lint format wheel bench load install-size screenshots readme test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,9 @@ install-size: $(INSTALLED) ## what a clean environment weighs, and how long `imp
 
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
 	$(BIN)/python bench/screenshots.py
+
+readme: $(TESTABLE) ## write the outputs of the README's examples anew, after a change of the model
+	$(BIN)/python tests/test_readme.py
 
 test-reference: $(REFERENCE)/.installed ## remake the golden outputs with transformers (CHECKPOINT=), none may change
 	$(REFERENCE)/bin/python tests/reference/default_checkpoint.py $(CHECKPOINT)
