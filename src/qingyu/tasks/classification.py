@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
 import numpy as np
 
-from qingyu.bundle import HeadInfo
+from qingyu.bundle import HeadInfo, Problem
 from qingyu.tasks import heads
 from qingyu.tasks.checks import checked_choice, checked_count, checked_text
 from qingyu.tasks.context import Context
@@ -13,6 +16,17 @@ from qingyu.tasks.reading import Reading, read, read_pair
 from qingyu.types import ClassificationResult, FloatArray, LongText, Steps
 
 NAME = "text-classification"
+Function: TypeAlias = Literal["softmax", "sigmoid", "none"]
+FUNCTIONS: dict[Function, Callable[[FloatArray], FloatArray]] = {
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+    "none": lambda logits: logits,
+}
+BY_PROBLEM: dict[Problem, Function] = {
+    "single_label": "softmax",
+    "multi_label": "sigmoid",
+    "regression": "none",
+}
 
 
 def classification(
@@ -22,12 +36,14 @@ def classification(
     *,
     head: str | None = None,
     top_k: int | None = None,
+    function_to_apply: Function | None = None,
     truncate: LongText = "windows",
 ) -> Steps[ClassificationResult]:
     """The `top_k` best labels (all, without it) of a text or of a pair of texts.
 
-    Probabilities that add up to 1 where one label is right, one by one where several may be, and
-    the value itself for a regression. A long text is read in overlapping windows whose logits
+    Probabilities that add up to 1 where one label is right ("softmax"), one by one where several
+    may be ("sigmoid"), and the value itself for a regression ("none"); `function_to_apply` asks
+    for one of these by name. A long text is read in overlapping windows whose logits
     are averaged ("windows"), read from its beginning ("end"), or refused ("error"); of a pair,
     the longer is cut at its end unless refused. Without `head`, the first classifier of single
     texts, or for a pair the first of pairs. Raises InputError, TextTooLongError and
@@ -36,6 +52,8 @@ def classification(
     name = _head(context, head, pair=text_pair is not None)
     info = context.heads[name]
     checked_choice(truncate, "truncate", LongText)
+    if function_to_apply is not None:
+        checked_choice(function_to_apply, "function_to_apply", Function)
     text = checked_text(text)
     count = len(info.labels)
     top_k = count if top_k is None else checked_count(top_k, "top_k", 1, max(count, 1 << 16))
@@ -50,7 +68,7 @@ def classification(
         queries = [context.whole(first.parts()[0], name, second.parts()[0])]
     logits = first.mean(np.concatenate((yield queries)))
 
-    scores = probabilities(info, logits)
+    scores = probabilities(info, logits, function_to_apply)
     order = np.argsort(-scores, kind="stable")[:top_k]
     labels = tuple(info.labels[i] for i in order)
     found = tuple(float(scores[i]) for i in order)
@@ -68,11 +86,11 @@ def classification(
     )
 
 
-def probabilities(head: HeadInfo, logits: FloatArray) -> FloatArray:
+def probabilities(
+    head: HeadInfo, logits: FloatArray, function: Function | None = None
+) -> FloatArray:
     """What the logits of a sequence classifier say, by the kind of its problem."""
-    if head.problem == "regression":
-        return logits
-    return sigmoid(logits) if head.problem == "multi_label" else softmax(logits)
+    return FUNCTIONS[function or BY_PROBLEM[head.problem]](logits)
 
 
 def _head(context: Context, name: str | None, *, pair: bool) -> str:

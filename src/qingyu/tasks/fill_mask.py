@@ -1,24 +1,38 @@
-"""Fill-mask 语义填空: which tokens fit where the text has [MASK]."""
+"""Fill-mask 语义填空: which words fit where the text has [MASK]."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from qingyu.errors import NoMaskError, TextTooLongError, TooManyMasksError
-from qingyu.tasks import heads, windows
+from qingyu.errors import InputError, TooManyMasksError
+from qingyu.tasks import heads
+from qingyu.tasks.beam import fill_together
+from qingyu.tasks.blanks import MASK, Blanks, find_blanks
 from qingyu.tasks.checks import checked_choice, checked_count, checked_text
 from qingyu.tasks.context import Context
 from qingyu.tasks.numbers import softmax
+from qingyu.tasks.targets import pieces_of, score_targets
+from qingyu.text.lexicon import Lexicon
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import Candidate, FillMaskResult, FloatArray, MaskFill, Steps, Truncate
+from qingyu.types import (
+    Alternative,
+    Candidate,
+    FillMaskResult,
+    FloatArray,
+    IntArray,
+    MaskFill,
+    Span,
+    Steps,
+    Truncate,
+)
 
 NAME = "fill-mask"
-MAX_MASKS = 64
-# [MASK] in any case, with full-width brackets too. As long as <mask>: offsets stay true.
-SPELLINGS = re.compile(r"[\[［]mask[\]］]|<mask>", re.IGNORECASE)
+MAX_ALTERNATIVES = 64
+MAX_TOGETHER = 16  # masks; each takes a visit to the model of its own
 
 
 def fill_mask(
@@ -26,68 +40,102 @@ def fill_mask(
     text: str,
     *,
     top_k: int = 5,
+    targets: str | Sequence[str] | None = None,
+    alternatives: int = 0,
+    lexicon: Lexicon | Mapping[str, Any] | Iterable[str] | None = None,
+    mask: str | Sequence[str] = MASK,
     truncate: Truncate = "around-mask",
 ) -> Steps[FillMaskResult]:
-    """The `top_k` likeliest tokens at each mask, each mask by itself.
+    """The `top_k` likeliest words at each mask, each mask by itself.
 
-    A text longer than the model reads is windowed around its masks, or refused where `truncate`
-    is "error". Raises InputError, NoMaskError, TooManyMasksError, TextTooLongError and
-    TaskNotSupportedError.
+    targets:      only these words, of any length: see `qingyu.tasks.targets`
+    alternatives: so many fillings of all masks together, by their joint probability
+    lexicon:      only words that it admits: a `Lexicon`, its fields, or a list of words; masks
+                  side by side are filled together by one of its words, which take as many tokens
+    mask:         other ways to write a mask, besides [MASK]: such as ___, （ ） or □
+    truncate:     a text longer than the model reads is read around its masks, or refused: "error"
+
+    Raises InputError, NoMaskError, TooManyMasksError, TextTooLongError and TaskNotSupportedError.
     """
     head = context.head(NAME, heads.masked_lm)
     tokenizer = context.tokenizer
-    checked_count(top_k, "top_k", 1, tokenizer.vocab_size - len(tokenizer.special_ids))
+    checked_count(top_k, "top_k", 1, len(tokenizer.plain_ids))
+    checked_count(alternatives, "alternatives", 0, MAX_ALTERNATIVES)
     checked_choice(truncate, "truncate", Truncate)
-    mask_token = tokenizer.mask_token or ""
+    if targets is not None and (lexicon is not None or alternatives):
+        raise InputError(
+            "targets 不能与 lexicon 或 alternatives 同时使用。",
+            "targets cannot go with a lexicon or with alternatives.",
+        )
+    admitted = None if lexicon is None else Lexicon.of(lexicon)
     text = checked_text(text)
-    tokens = tokenizer.tokens(SPELLINGS.sub(mask_token, text))
-    masks = [i for i, token_id in enumerate(tokens.ids) if token_id == tokenizer.mask_id]
-    if not masks:
-        raise NoMaskError
-    if len(masks) > MAX_MASKS:
-        raise TooManyMasksError(len(masks), MAX_MASKS)
+    blanks = find_blanks(context, head, text, mask, truncate)
 
-    room = context.room
-    if len(tokens.ids) > room and truncate == "error":
-        raise TextTooLongError(len(tokens.ids), room)
-    queries = []
-    read = []
-    for group in windows.groups(masks, room):
-        start, end = windows.around(group[0], group[-1] + 1, len(tokens.ids), room)
-        read.append((start, end))
-        asked = [mask - start for mask in group]
-        queries.append(context.query(tokens.ids[start:end], asked, head))
-    logits = np.concatenate((yield queries))
-
-    spans = [tokens.offsets[mask] for mask in masks]
+    if targets is not None:
+        scores = yield from score_targets(blanks, pieces_of(tokenizer, targets))
+        found = [_of_targets(tokenizer, each, top_k) for each in scores]
+    else:
+        numbers = {
+            window: [i for i, other in enumerate(blanks.windows) if other == window]
+            for window in dict.fromkeys(blanks.windows)
+        }
+        answers = yield [blanks.query(asked, {}) for asked in numbers.values()]
+        found = [
+            likeliest(tokenizer, row, top_k, allowed)
+            for row, allowed in zip(
+                np.concatenate(answers), _allowed(blanks, admitted), strict=True
+            )
+        ]
     fills = tuple(
-        MaskFill(*span, candidates(tokenizer, row, top_k, text, span))
-        for span, row in zip(spans, logits, strict=True)
+        MaskFill(*span, tuple(Candidate(*word, replaced(text, [span], word[:1])) for word in words))
+        for span, words in zip(blanks.spans, found, strict=True)
     )
-    best = [fill.candidates[0].token for fill in fills]
-    unread = windows.unread(text, tokens.offsets, read)
-    return FillMaskResult(text, replaced(text, spans, best), fills, bool(unread), unread=unread)
+
+    together: tuple[Alternative, ...] = ()
+    side_by_side = len(blanks.runs()) < len(blanks.masks)
+    if alternatives or (admitted and side_by_side):
+        if len(blanks.masks) > MAX_TOGETHER:
+            raise TooManyMasksError(len(blanks.masks), MAX_TOGETHER)
+        fillings = yield from fill_together(blanks, max(alternatives, 1), admitted)
+        words = [tuple(tokenizer.surfaces[i] for i in filling.ids) for filling in fillings]
+        together = tuple(
+            Alternative(tokens, math.exp(filling.log_prob), replaced(text, blanks.spans, tokens))
+            for tokens, filling in zip(words, fillings, strict=True)
+        )
+    if together:
+        sequence = together[0].sequence
+    elif admitted and side_by_side:  # no word of the lexicon was found, and no other will do
+        sequence = text
+    else:
+        filled = [
+            (fill.candidates[0].token, span)
+            for fill, span in zip(fills, blanks.spans, strict=True)
+            if fill.candidates
+        ]
+        sequence = replaced(text, [span for _, span in filled], [word for word, _ in filled])
+    return FillMaskResult(text, sequence, fills, bool(blanks.unread), together, blanks.unread)
 
 
-def candidates(
-    tokenizer: Tokenizer, logits: FloatArray, top_k: int, text: str, span: tuple[int, int]
-) -> tuple[Candidate, ...]:
-    """The likeliest tokens by softmax over the whole vocabulary, special tokens passed over."""
+def likeliest(
+    tokenizer: Tokenizer, logits: FloatArray, top_k: int, allowed: IntArray | None
+) -> list[tuple[str, int | None, float]]:
+    """Word, id and probability of the likeliest tokens, of `allowed` or of all but special ones.
+
+    Probabilities are a softmax over the whole vocabulary whatever is allowed.
+    """
     scores = softmax(logits)
-    wanted = min(top_k + len(tokenizer.special_ids), len(scores))
-    likeliest = np.argpartition(-scores, wanted - 1)[:wanted]
+    if allowed is None:
+        wanted = min(top_k + len(tokenizer.special_ids), len(scores))
+        best = np.argpartition(-scores, wanted - 1)[:wanted]
+    else:
+        best = allowed
     # Equal scores in the order of their ids, so that an answer is always the same.
-    likeliest = likeliest[np.lexsort((likeliest, -scores[likeliest]))]
-    kept = [int(i) for i in likeliest if not tokenizer.is_special(int(i))][:top_k]
-    found = []
-    for token_id in kept:
-        token = tokenizer.surface(token_id)
-        filled = replaced(text, [span], [token])
-        found.append(Candidate(token, token_id, float(scores[token_id]), filled))
-    return tuple(found)
+    best = best[np.lexsort((best, -scores[best]))]
+    kept = [i for i in best.tolist() if not tokenizer.is_special(i)][:top_k]
+    return [(tokenizer.surface(i), i, float(scores[i])) for i in kept]
 
 
-def replaced(text: str, spans: Sequence[tuple[int, int]], words: Sequence[str]) -> str:
+def replaced(text: str, spans: Sequence[Span], words: Sequence[str]) -> str:
     """`text` with each span (in order, apart from each other) replaced by its word."""
     pieces = []
     last = 0
@@ -95,3 +143,28 @@ def replaced(text: str, spans: Sequence[tuple[int, int]], words: Sequence[str]) 
         pieces += [text[last:start], word]
         last = end
     return "".join([*pieces, text[last:]])
+
+
+def _of_targets(
+    tokenizer: Tokenizer, scores: Mapping[str, float], top_k: int
+) -> list[tuple[str, int | None, float]]:
+    """Word, id (of a word that is one token) and probability of the best targets."""
+    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:top_k]
+    return [(word, tokenizer.token_to_id(word), score) for word, score in best]
+
+
+def _allowed(blanks: Blanks, lexicon: Lexicon | None) -> list[IntArray | None]:
+    """For each mask, the tokens that a lexicon lets stand there."""
+    if lexicon is None:
+        return [None] * len(blanks.masks)
+    tokenizer = blanks.context.tokenizer
+    allowed: list[IntArray | None] = []
+    for run in blanks.runs():
+        if lexicon.words:
+            words = lexicon.spelt(tokenizer, len(run))
+            allowed += [np.unique(words[:, place]) for place in range(len(run))]
+        else:
+            admits = lexicon.admits if len(run) == 1 else lexicon.admits_part
+            ids = [i for i in tokenizer.plain_ids.tolist() if admits(tokenizer.surfaces[i])]
+            allowed += [np.array(ids, np.int64)] * len(run)
+    return allowed

@@ -33,14 +33,15 @@ def token_classification(
     text: str,
     *,
     aggregation_strategy: Aggregation = "simple",
+    ignore_labels: Sequence[str] = (OUTSIDE,),
     head: str | None = None,
 ) -> Steps[TokenClassificationResult]:
     """Spans of `text` with a label and a score, in the order of the text.
 
     `aggregation_strategy` as in transformers: "none" gives every labelled token, "simple" joins
-    tokens that belong together, "first", "average" and "max" first settle one label a word. A
-    long text is read in overlapping windows, and every token is labelled where it has most
-    context, so nothing is cut. Raises InputError and TaskNotSupportedError.
+    tokens that belong together, "first", "average" and "max" first settle one label a word.
+    Labels of `ignore_labels` are left out. A long text is read in overlapping windows, and every
+    token is labelled where it has most context, so nothing is cut. Raises InputError and TaskNotSupportedError.
     """
     name = context.head(NAME, heads.tagger, head)
     checked_choice(aggregation_strategy, "aggregation_strategy", Aggregation)
@@ -77,7 +78,7 @@ def token_classification(
     entities = []
     for group in groups:
         label = group[0].label if aggregation_strategy == "none" else parsed(group[0].label)[1]
-        if group[0].label != OUTSIDE:
+        if label not in ignore_labels:
             start, end = group[0].span[0], group[-1].span[1]
             score = float(np.mean([piece.score for piece in group]))
             entities.append(Entity(label, text[start:end], start, end, score))

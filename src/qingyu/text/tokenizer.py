@@ -134,6 +134,18 @@ class Tokenizer:
         return bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
 
     @cached_property
+    def plain_ids(self) -> IntArray:
+        """All tokens but the special ones, int64 [n], in the order of their ids."""
+        known = set(self._tokenizer.get_vocab().values())
+        return np.array(sorted(known - self._special_ids), np.int64)
+
+    @cached_property
+    def surfaces(self) -> list[str]:
+        """Every token as it reads inside a text, by its id."""
+        highest = max(self._tokenizer.get_vocab().values())
+        return [self.surface(token_id) for token_id in range(highest + 1)]
+
+    @cached_property
     def chinese_ids(self) -> IntArray:
         """Tokens that are one Chinese character, int64 [n], in the order of their ids."""
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=False)
