@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 STATIC = Path(__file__).parents[2] / "src" / "qingyu" / "web" / "static"
+# As the service sends it: see `qingyu.web.security`.
 CSP = (
-    "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; "
-    "form-action 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
 MASK = re.compile(r"\[mask\]", re.IGNORECASE)
 WORDS = "好的大美高热冷晴静新快乐东南西北上下中天"
@@ -49,14 +51,97 @@ def fill_mask(body: Answer, text: str) -> Answer:
     return {"text": text, "sequence": MASK.sub("好", text), "masks": masks, "truncated": False}
 
 
-TASKS = {"fill-mask": fill_mask}
+def zero_shot(body: Answer, text: str) -> Answer:
+    labels = sorted(body["candidate_labels"], key=lambda label: label not in text)
+    scores = [0.5 ** (i + 1) for i in range(len(labels))]
+    return {
+        "text": text,
+        "labels": labels,
+        "scores": scores,
+        "multi_label": body["multi_label"],
+        "truncated": len(text) > 100,
+    }
+
+
+def classify(body: Answer, text: str) -> Answer:
+    labels = ["负面", "正面"] if "差" in text else ["正面", "负面"]
+    return {
+        "text": text,
+        "label": labels[0],
+        "score": 0.93,
+        "labels": labels,
+        "scores": [0.93, 0.07],
+    }
+
+
+def similarity(body: Answer, text: str) -> Answer:
+    if "texts" in body:
+        ranking = [
+            {"index": i, "text": other, "score": len(set(text) & set(other)) / len(set(text))}
+            for i, other in enumerate(body["texts"])
+        ]
+        ranking.sort(key=lambda ranked: -ranked["score"])
+        return {"text": text, "ranking": ranking}
+    return {"text": text, "text_pair": body["text_pair"], "label": "相似", "score": 0.87}
+
+
+NAMES = {"北京": "LOC", "王小明": "PER", "华为公司": "ORG", "深圳": "LOC"}
+
+
+def entities(body: Answer, text: str) -> Answer:
+    found = [
+        {"label": label, "text": name, "start": m.start(), "end": m.end(), "score": 0.97}
+        for name, label in NAMES.items()
+        for m in re.finditer(name, text)
+    ]
+    return {"text": text, "entities": sorted(found, key=lambda e: e["start"])}
+
+
+def score(body: Answer, text: str) -> Answer:
+    tokens = [
+        {"token": c, "start": i, "end": i + 1, "log_prob": -6.0 if c == "汽" else -0.4}
+        for i, c in enumerate(text)
+    ]
+    return {"text": text, "log_likelihood": -9.0, "perplexity": 7.42, "tokens": tokens}
+
+
+def check(body: Answer, text: str) -> Answer:
+    better = [{"token": "气", "score": 0.91}, {"token": "色", "score": 0.02}]
+    suspects = [
+        {"text": "汽", "start": m.start(), "end": m.end(), "score": 0.001, "candidates": better}
+        for m in re.finditer("汽", text)
+    ]
+    return {"text": text, "corrected": text.replace("汽", "气"), "suspects": suspects}
+
+
+def rewrite(body: Answer, text: str) -> Answer:
+    return {"text": text, "generated_text": text[::-1]}
+
+
+TASKS = {
+    "fill-mask": fill_mask,
+    "zero-shot-classification": zero_shot,
+    "text-classification": classify,
+    "sentence-similarity": similarity,
+    "token-classification": entities,
+    "score": score,
+    "check": check,
+    "text2text-generation": rewrite,
+}
 MODEL = {
     "name": "qingyu-small-zh",
+    "family": "bert",
     "precision": "int8",
     "tasks": list(TASKS),
-    "bytes": 36_500_000,
+    "bytes": 33_461_110,
+    "parameters": 32_841_734,
     "loaded": True,
-    "memory": 62_000_000,
+    "pinned": False,
+    "memory_bytes": 61_000_000,
+    "accuracy": {
+        "hidden": {"cosine": 0.999735},
+        "fill-mask": {"rows": 64, "top1": 0.96875, "kl": 0.001557},
+    },
 }
 
 
@@ -71,6 +156,7 @@ class RefusalError(Exception):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet: else Nagle's wait slows every answer
     server: Server
 
     def log_message(self, *args: Any) -> None:
@@ -79,7 +165,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
         if path == "/v1/models":
-            return self.reply(200, {"models": self.server.standin.models})
+            models = self.server.standin.models
+            return self.reply(200, {"models": models, "default": models[0]["name"]})
         if path == "/metrics":
             return self.send(200, self.server.standin.metrics().encode(), "text/plain")
         file = (STATIC / (path.lstrip("/") or "index.html")).resolve()
@@ -93,6 +180,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         standin = self.server.standin
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if match := re.fullmatch(r"/v2/repository/models/(.+)/(load|unload)", self.path):
+            return self.reply(200, standin.turn(match[1], match[2] == "load"))
         task = self.path.removeprefix("/v1/")
         standin.asked.append((task, body))
         try:
@@ -165,6 +254,7 @@ class StandIn:
         self.faults: deque[RefusalError] = deque()
         self.models: list[Answer] = [dict(MODEL)]
         self.key = ""
+        self.readings = 0
         self.delay = 0.0
 
     @property
@@ -183,12 +273,34 @@ class StandIn:
         self.server.hang_up()
 
     def answer(self, task: str, body: Answer) -> Answer:
-        texts = body["text"] if isinstance(body["text"], list) else [body["text"]]
+        sent = body.get("text", body.get("query"))
+        texts = sent if isinstance(sent, list) else [sent]
         if any("坏" in text for text in texts):
             raise RefusalError(422, "text_too_long", "这段文本太长。", "The text is too long.")
         results = [TASKS[task](body, text) for text in texts]
         tokens = sum(map(len, texts))
         return {"model": MODEL["name"], "results": results, "tokens": tokens, "elapsed_ms": 3.14}
 
+    def turn(self, name: str, on: bool) -> Answer:
+        """Loads or unloads a model."""
+        model = next(m for m in self.models if m["name"] == name)
+        model.update(loaded=on, memory_bytes=61_000_000 if on else 0)
+        return {}
+
     def metrics(self) -> str:
-        return ""
+        """Counters that have grown by what a reading every two seconds should show as round."""
+        self.readings += 1
+        n = self.readings
+        return (
+            "# HELP qingyu_requests_total Requests answered\n"
+            f'qingyu_requests_total{{path="/v1/fill-mask",status="200"}} {80 * n}\n'
+            f'qingyu_requests_total{{path="/metrics",status="200"}} {n}\n'
+            f'qingyu_request_seconds_bucket{{task="fill-mask",le="0.004"}} {40 * n}\n'
+            f'qingyu_request_seconds_bucket{{task="fill-mask",le="0.007"}} {80 * n}\n'
+            f'qingyu_request_seconds_bucket{{task="fill-mask",le="+Inf"}} {80 * n}\n'
+            f"qingyu_batch_tokens_total {960 * n}\nqingyu_batches_total {40 * n}\n"
+            f"qingyu_cache_hits_total {20 * n}\nqingyu_cache_misses_total {60 * n}\n"
+            f"qingyu_busy_seconds_total {0.5 * n}\nqingyu_batch_fill 0.25\n"
+            "qingyu_queue_tokens 128\nqingyu_queue_limit_tokens 8192\n"
+            "qingyu_cache_bytes 52000\nqingyu_refused_total 3\nqingyu_resident_bytes 1.5e+08\n"
+        )

@@ -2,6 +2,9 @@
 import { either } from "./i18n.js";
 import { get, set } from "./store.js";
 
+// 503s that waiting does not heal.
+const LASTING = ["bundle_invalid", "inference_failed"];
+
 /** A refusal. `status` 0 means that the service could not be reached. */
 export class ApiError extends Error {
   constructor({ status, code, zh, en, retryAfter = null, requestId = null }) {
@@ -16,7 +19,7 @@ export class ApiError extends Error {
 
   /** True where the same request may succeed a little later. */
   get passing() {
-    return [0, 429, 502, 503, 504].includes(this.status);
+    return [0, 429, 502, 503, 504].includes(this.status) && !LASTING.includes(this.code);
   }
 }
 

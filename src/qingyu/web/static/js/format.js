@@ -3,7 +3,9 @@ import { get } from "./store.js";
 
 const locale = () => (get("lang") === "zh" ? "zh-CN" : "en");
 
+/** A probability as a percentage; what is none (a regression) as it is. */
 export function percent(score) {
+  if (score < 0 || score > 1) return score.toFixed(3);
   const value = score * 100;
   if (value > 0 && value < 0.1) return "<0.1%";
   if (value < 100 && value > 99.9) return ">99.9%";

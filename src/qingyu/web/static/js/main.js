@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { h, icon, iconButton, replace } from "./dom.js";
 import { speak, t } from "./i18n.js";
+import { openHistory, openKey } from "./parts/dialogs.js";
 import { here, onmove } from "./router.js";
 import { get, set, watch } from "./store.js";
 import { VIEWS } from "./views/index.js";
@@ -35,12 +36,16 @@ function drawTools() {
     tools,
     h("button", { type: "button", class: "icon-btn lang", lang: other === "zh" ? "zh-CN" : "en", title: t("lang.switch"), "aria-label": t("lang.switch"), onclick: () => set("lang", other) }, t("lang.other")),
     iconButton(t(`theme.${theme}`), { auto: "auto", light: "sun", dark: "moon" }[theme], { onclick: () => set("theme", next) }),
+    iconButton(t("history.title"), "history", { onclick: openHistory }),
+    iconButton(t("key.title"), "key", { class: get("key") ? "is-on" : "", onclick: openKey }),
     h("a", { class: "icon-btn", href: "docs", title: t("docs"), "aria-label": t("docs") }, icon("book")),
   );
 }
 
 async function show({ view: id, params }) {
-  const entry = shown().find((v) => v.id === id) ?? shown()[0];
+  // A link is followed at once; once the models are known, one to what none of them does is not.
+  const open = get("models").length ? shown() : VIEWS;
+  const entry = open.find((v) => v.id === id) ?? open[0];
   const held = stage.firstElementChild;
   if (stage.dataset.view === entry.id && held?.restore && Object.keys(params).length) return held.restore(params);
   await entry.load();
@@ -63,10 +68,9 @@ async function translate() {
 /** Asks until the service answers, then once more for its models. */
 async function meet() {
   try {
-    const before = shown().length;
     await api.models();
-    if (stage.dataset.view !== here().view && here().view) await show(here());
-    else if (shown().length !== before) drawNav();
+    if (shown().some((v) => v.id === stage.dataset.view)) drawNav();
+    else await show(here());
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
     if (error.passing) setTimeout(meet, 2000);
@@ -80,7 +84,10 @@ watch((name, value) => {
     else document.documentElement.dataset.theme = value;
     drawTools();
   }
-  if (name === "key") meet();
+  if (name === "key") {
+    drawTools();
+    meet();
+  }
   if (name === "connected") {
     replace(banner, !value && h("p", { class: "banner" }, h("span", { class: "dot" }), t("gone")));
     if (!value) meet();

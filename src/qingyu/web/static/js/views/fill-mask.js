@@ -60,14 +60,12 @@ class FillMask extends TaskView {
       bars.put = (token) => this.editor.put(splice(result.text, mask.start, mask.end, surface(token)));
       bars.items = mask.candidates.map((c) => ({ label: surface(c.token), score: c.score, token: c.token }));
     });
-    this.cut.hidden = !result.truncated;
   }
 
   /** The boxes of an answer with this many masks; figures are put in afterwards. */
   #frame({ masks }) {
     this.shown = masks.length;
     this.whole = h("p", { class: "sentence" });
-    this.cut = h("p", { class: "muted small" }, t("truncated"));
     this.bars = masks.map((_, i) => {
       const bars = h("qy-bars", { onchoose: (e) => bars.put(e.detail.token) });
       bars.act = (item) => t("fill-mask.put", { token: item.label, score: percent(item.score) });
@@ -75,7 +73,7 @@ class FillMask extends TaskView {
       return bars;
     });
     const boxes = this.bars.map((bars, i) => h("div", { class: "mask-box" }, masks.length > 1 && h("h3", null, t("fill-mask.nth", { n: i + 1 })), bars));
-    replace(this.out, this.whole, h("div", { class: "mask-boxes" }, boxes), this.cut, h("p", { class: "muted small" }, t("fill-mask.click")));
+    replace(this.out, this.whole, h("div", { class: "mask-boxes" }, boxes), h("p", { class: "muted small" }, t("fill-mask.click")));
   }
 
   #filled({ text, masks }) {

@@ -1,4 +1,16 @@
-// The views of the page: where each lives, and the task a model must offer for it to be shown.
+// The views of the page, in the order of the navigation; one with a `task` is shown where a
+// model offers it.
+const view = (group, id, task) => ({ group, id, task, load: () => import(`./${id}.js`) });
+
 export const VIEWS = [
-  { id: "fill-mask", task: "fill-mask", group: "tasks", load: () => import("./fill-mask.js") },
+  view("tasks", "fill-mask", "fill-mask"),
+  view("tasks", "zero-shot", "zero-shot-classification"),
+  view("tasks", "classify", "text-classification"),
+  view("tasks", "similarity", "sentence-similarity"),
+  view("tasks", "entities", "token-classification"),
+  view("tasks", "score", "score"),
+  view("tasks", "generate", "text2text-generation"),
+  view("desk", "files"),
+  view("desk", "models"),
+  view("desk", "live"),
 ];

@@ -3,7 +3,7 @@
 // A subclass says, as statics: `task` (its route), `id` (its address and the prefix of its texts),
 // `defaults` (its state), `examples`; and as methods: `fields()`, `body()`, `answer(result, all)`.
 import * as api from "../api.js";
-import { button, h, icon, replace, select } from "../dom.js";
+import { button, field, h, replace, select } from "../dom.js";
 import { millis } from "../format.js";
 import * as history from "../history.js";
 import { t } from "../i18n.js";
@@ -24,8 +24,10 @@ export class TaskView extends HTMLElement {
 
   state = { ...structuredClone(this.constructor.defaults), model: "" };
   out = h("div", { class: "stack" });
+  #cut = h("p", { class: "cut small" });
   #status = h("p", { class: "status num", role: "status" });
   #code = h("qy-code");
+  #choice = h("div", { class: "stack choice" });
   #asked = null;
   #timers = {};
   #unwatch = null;
@@ -33,6 +35,12 @@ export class TaskView extends HTMLElement {
   /** Inputs beyond the text: nodes. They change state through `this.set`. */
   fields() {
     return [];
+  }
+  /** Inputs that depend on the models there are: nodes, drawn anew when those are known. */
+  modelFields() {
+    const able = get("models").filter((m) => m.tasks?.includes(this.task)).map((m) => [m.name, m.name]);
+    if (able.length < 2) return [];
+    return [field(t("model"), select([["", t("model.default")], ...able], this.state.model, (model) => this.set({ model }, { now: true })))];
   }
   /** The request, or null while there is nothing to ask. */
   body() {
@@ -79,6 +87,7 @@ export class TaskView extends HTMLElement {
   connectedCallback() {
     this.#build();
     this.#unwatch = watch((name, up) => {
+      if (name === "models") replace(this.#choice, this.modelFields());
       if (name === "connected" && up && this.#asked === null && this.out.querySelector(".notice.bad")) this.run();
     });
   }
@@ -102,6 +111,7 @@ export class TaskView extends HTMLElement {
     const { id, examples } = this.constructor;
     this.editor = h("qy-editor", { onedit: () => this.set({ text: this.editor.value }) });
     Object.assign(this.editor, { marks: (text) => this.marks(text), label: t(`${id}.label`), placeholder: t(`${id}.placeholder`), value: this.state.text });
+    replace(this.#choice, this.modelFields());
     const go = button(t("run"), { kind: "primary", onclick: () => this.run({ asked: true }) });
     const share = copyButton(() => location.href, t("share"), "link");
     replace(
@@ -114,20 +124,14 @@ export class TaskView extends HTMLElement {
           "section",
           { class: "card ask", "aria-label": t("input"), onkeydown: (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && this.run({ asked: true }) },
           h("div", { class: "sheet" }, this.editor, h("div", { class: "row sheet-foot" }, this.actions(), h("span", { class: "push" }), go)),
-          this.#models(),
+          this.#choice,
           this.fields(),
           examples.length > 0 && this.#examples(examples),
         ),
-        h("section", { class: "card answer", "aria-label": t("answer") }, h("div", { class: "pending", "aria-hidden": "true" }), this.out, this.#status, this.#code),
+        h("section", { class: "card answer", "aria-label": t("answer") }, h("div", { class: "pending", "aria-hidden": "true" }), this.out, this.#cut, this.#status, this.#code),
       ),
     );
     this.run();
-  }
-
-  #models() {
-    const able = get("models").filter((m) => m.tasks?.includes(this.task)).map((m) => [m.name, m.name]);
-    if (able.length < 2) return null;
-    return h("label", { class: "field" }, h("span", null, t("model")), select([["", t("model.default")], ...able], this.state.model, (model) => this.set({ model }, { now: true })));
   }
 
   #examples(list) {
@@ -160,6 +164,7 @@ export class TaskView extends HTMLElement {
       if (this.#asked !== mine) return;
       this.answer(all.results[0], all, body);
       const round = performance.now() - begun;
+      replace(this.#cut, all.results[0].truncated && t("truncated"));
       replace(this.#status, t("status", { model: all.model, inside: millis(all.elapsed_ms), round: millis(round), tokens: all.tokens }));
       this.#code.show(this.task, body, all);
       this.#timers.keep = setTimeout(() => history.add(this.constructor.id, this.params(), this.state.text), SETTLED);
@@ -167,6 +172,7 @@ export class TaskView extends HTMLElement {
       if (this.#asked !== mine) return;
       if (!(error instanceof api.ApiError)) throw error;
       replace(this.out, trouble(error, () => this.run()));
+      replace(this.#cut);
       replace(this.#status);
       this.#code.show(this.task, body, null);
     } finally {
@@ -180,6 +186,7 @@ export class TaskView extends HTMLElement {
   #rest(asked) {
     this.removeAttribute("aria-busy");
     replace(this.out, this.idle());
+    replace(this.#cut);
     replace(this.#status);
     this.#code.show(this.task, null, null);
     if (asked) this.editor.focus();

@@ -1,0 +1,122 @@
+// Models: what there is, what it takes, how true it is to its original; load and unload.
+import * as api from "../api.js";
+import { button, h, replace } from "../dom.js";
+import { bytes, count, percent } from "../format.js";
+import { t } from "../i18n.js";
+import { parse, total } from "../metrics.js";
+import { trouble } from "../parts/notice.js";
+
+class Models extends HTMLElement {
+  #stop = new AbortController();
+  #memory = h("div");
+  #list = h("div", { class: "model-list" });
+  #note = h("div");
+
+  connectedCallback() {
+    replace(
+      this,
+      h("div", { class: "view-head" }, h("div", null, h("h1", null, t("models.title")), h("p", null, t("models.about")))),
+      h("div", { class: "stack roomy" }, this.#note, this.#memory, this.#list),
+    );
+    this.#show();
+  }
+
+  disconnectedCallback() {
+    this.#stop.abort();
+  }
+
+  async #show() {
+    try {
+      const signal = this.#stop.signal;
+      const all = await api.json("v1/models", { signal });
+      const reading = parse(await (await api.request("metrics", { signal })).text());
+      replace(this.#memory, this.#bar(all, reading));
+      replace(this.#list, all.models.length ? all.models.map((m) => this.#card(m, all.default)) : h("p", { class: "muted" }, t("models.none")));
+    } catch (error) {
+      this.#fail(error, () => this.#show());
+    }
+  }
+
+  #fail(error, retry) {
+    if (error.name === "AbortError") return;
+    if (!(error instanceof api.ApiError)) throw error;
+    replace(this.#note, trouble(error, retry));
+  }
+
+  #bar(all, reading) {
+    const used = all.models.reduce((sum, m) => sum + m.memory_bytes, 0);
+    const budget = all.memory_budget_bytes;
+    const process = total(reading, "qingyu_resident_bytes");
+    const share = used / (budget || process || 1);
+    const words = budget ? t("models.of", { used: bytes(used), budget: bytes(budget) }) : bytes(used);
+    return h(
+      "section",
+      { class: "card", "aria-label": t("models.budget") },
+      h("div", { class: "row" }, h("h2", null, t("models.budget")), h("b", { class: "num" }, words), h("span", { class: "push muted small num" }, t("models.process", { bytes: bytes(process) }))),
+      h("div", { class: "progress", vars: { "--share": String(Math.min(1, share)) } }, h("span")),
+    );
+  }
+
+  #card(model, first) {
+    const facts = [
+      ["size", bytes(model.bytes)],
+      ["memory", model.loaded ? bytes(model.memory_bytes) : "—"],
+      ["parameters", model.parameters ? count(model.parameters) : "—"],
+      ["precision", model.precision.toUpperCase()],
+      ["family", model.family],
+    ];
+    return h(
+      "article",
+      { class: "card model", "aria-label": model.name },
+      h(
+        "div",
+        { class: "row" },
+        h("h2", null, model.name),
+        h("span", { class: model.loaded ? "tag on" : "tag" }, t(model.loaded ? "models.loaded" : "models.idle")),
+        model.name === first && h("span", { class: "tag" }, t("models.default")),
+        model.pinned && h("span", { class: "tag" }, t("models.pinned")),
+        h("span", { class: "push" }),
+        this.#lever(model),
+      ),
+      h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", null, h("dt", null, t(`models.${name}`)), h("dd", { class: "num" }, value)))),
+      h("div", { class: "field" }, h("span", null, t("models.tasks")), h("div", { class: "row" }, model.tasks.map((task) => h("span", { class: "tag" }, t(`task.${task}`))))),
+      Object.keys(model.accuracy ?? {}).length > 0 && h("details", { class: "fold" }, h("summary", null, t("models.accuracy")), accuracy(model.accuracy)),
+    );
+  }
+
+  #lever(model) {
+    if (model.pinned) return null;
+    const act = model.loaded ? "unload" : "load";
+    const pull = async (event) => {
+      event.currentTarget.disabled = true;
+      replace(this.#note);
+      try {
+        await api.request(`v2/repository/models/${encodeURIComponent(model.name)}/${act}`, { method: "POST", body: {}, signal: this.#stop.signal });
+      } catch (error) {
+        this.#fail(error, () => this.#show());
+      }
+      await api.models();
+      await this.#show();
+    };
+    return button(t(`models.${act}`), { onclick: pull });
+  }
+}
+
+/** The bundle's own report: how its parts agree with the model before compression. */
+function accuracy(report) {
+  const columns = ["top1", "kl", "cosine", "rows"].filter((c) => Object.values(report).some((part) => part?.[c] !== undefined));
+  const cell = (part, c) => {
+    const value = part[c];
+    if (value === undefined) return "";
+    return c === "top1" ? percent(value) : c === "rows" ? count(value) : String(value);
+  };
+  const line = ([name, part]) => h("tr", null, h("th", { scope: "row" }, name), columns.map((c) => h("td", { class: "num" }, cell(part, c))));
+  return h(
+    "table",
+    { class: "table" },
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("models.head")), columns.map((c) => h("th", { scope: "col" }, t(`models.${c}`))))),
+    h("tbody", null, Object.entries(report).filter(([, part]) => part && typeof part === "object").map(line)),
+  );
+}
+
+customElements.define("view-models", Models);
