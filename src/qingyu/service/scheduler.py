@@ -99,6 +99,11 @@ class Scheduler:
             with self._ready:
                 self._refuse()
 
+    def check_size(self, tokens: int) -> None:
+        """Raises RequestTooLargeError where a request could never be taken."""
+        if tokens > self.max_request_tokens:
+            raise RequestTooLargeError(tokens, self.max_request_tokens)
+
     def submit(
         self,
         run: Run,
@@ -117,8 +122,7 @@ class Scheduler:
             raise ValueError("a submission asks for something")
         now = self.clock()
         cost = sum(query.cost for query in queries)
-        if cost > self.max_request_tokens:
-            raise RequestTooLargeError(cost, self.max_request_tokens)
+        self.check_size(cost)
         ticket = Ticket(run, queries, deadline, now, [None] * len(queries), len(queries))
         ticket.context = context
         with self._ready:

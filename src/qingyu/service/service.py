@@ -28,6 +28,7 @@ log = logging.getLogger("qingyu.service")
 # to a thread and back costs a fifth of that each time (measured). More goes to a thread.
 INLINE_CHARACTERS = 600
 INLINE_POSITIONS = 4
+ROWS_AT_ONCE = 256  # of one request: a row may hold a number for every word of the vocabulary
 TICK_SECONDS = 0.25
 
 
@@ -194,7 +195,7 @@ class Service:
     ) -> None:
         model = loaded.model
         deadline = None if timeout is None else self.scheduler.clock() + timeout
-        light = sum(work.call.size for work in works) <= INLINE_CHARACTERS
+        light = sum(w.call.size * w.call.texts for w in works) <= INLINE_CHARACTERS
         await self._do(light, start_all, model, works)
         follows = False
         while True:
@@ -202,11 +203,14 @@ class Service:
             works = [work for work in works if not work.over]
             if not works:
                 return
-            queries = [query for work in works for query in work.queries]
+            if not follows:
+                self.scheduler.check_size(sum(work.tokens for work in works))
+            turn = _some(works)
+            queries = [query for work in turn for query in work.queries]
             answers = await self._ask(loaded, queries, deadline, follows)
             follows = True
             light = sum(len(query.positions) for query in queries) <= INLINE_POSITIONS
-            await self._do(light, go_on_all, works, iter(answers))
+            await self._do(light, go_on_all, turn, iter(answers))
 
     async def _do(self, light: bool, function: Callable[..., None], *arguments: Any) -> None:
         if light:
@@ -247,6 +251,18 @@ class Service:
                     await self.registry.refresh()
             except Exception:
                 log.exception("tending failed")
+
+
+def _some(works: list[Work]) -> list[Work]:
+    """The first few works whose answers can be held at once, one at least."""
+    turn: list[Work] = []
+    rows = 0
+    for work in works:
+        rows += sum(len(query.positions) for query in work.queries)
+        if turn and rows > ROWS_AT_ONCE:
+            break
+        turn.append(work)
+    return turn
 
 
 def _wake(tickets: list[Ticket]) -> None:

@@ -35,8 +35,18 @@ class Call:
 
     @property
     def size(self) -> int:
-        """Characters of its texts, however nested."""
-        return _characters(self.inputs)
+        """Characters of its texts."""
+        return sum(map(len, _texts(self.inputs)))
+
+    @property
+    def texts(self) -> int:
+        """How many texts it has, labels included."""
+        return len(_texts(self.inputs))
+
+    @property
+    def longest(self) -> int:
+        """Characters of its longest text."""
+        return max(map(len, _texts(self.inputs)), default=0)
 
 
 @dataclass(eq=False)
@@ -121,9 +131,10 @@ def _told(error: Exception) -> QingyuError:
     return failure
 
 
-def _characters(value: object) -> int:
+def _texts(value: object) -> list[str]:
+    """The strings in `value`, however nested."""
     if isinstance(value, str):
-        return len(value)
+        return [value]
     if isinstance(value, tuple):
-        return sum(map(_characters, value))
-    return 0
+        return [text for part in value for text in _texts(part)]
+    return []

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from qingyu import __version__, bundle
 from qingyu.errors import QingyuError
@@ -24,11 +24,12 @@ from qingyu.service.service import Service
 from qingyu.service.slots import Model
 from qingyu.settings import Settings
 
-from . import health, routes
+from . import health, models, routes
 from .context import context_of
 from .errors import error_response, of_status
 from .gate import Gate
 from .metrics import Metrics
+from .openapi import add_openapi
 from .pages import page_routes
 from .security import Keys, read_keys
 from .state import State
@@ -105,10 +106,10 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         openapi_url=None,
     )
     app.state.qingyu = state
-    for router in (routes.task_router(), routes.router, health.router):
+    for router in (routes.task_router(), routes.router, models.router, health.router):
         app.include_router(router)
     app.router.routes.extend(page_routes())
-    _add_openapi(app)
+    add_openapi(app)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     if settings.cors_origins:
@@ -138,13 +139,6 @@ def _load(path: Path, threads: int | None) -> Any:
     manifest = bundle.read_manifest(path)
     bundle.verify(manifest)
     return RealModel(manifest, threads)
-
-
-def _add_openapi(app: FastAPI) -> None:
-    async def document(_: Request) -> Response:
-        return JSONResponse(app.openapi())
-
-    app.add_route("/openapi.json", document, include_in_schema=False)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

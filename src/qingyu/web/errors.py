@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from qingyu.errors import OverloadedError, QingyuError
@@ -45,6 +46,17 @@ STATUS = {
     "not_ready": 503,
     "stopping": 503,
 }
+
+
+class ErrorDetail(BaseModel):
+    code: str = Field(description="稳定的错误码，供程序判断 / stable, for programs")
+    message: str
+    message_en: str
+    request_id: str
+
+
+class ErrorResponse(BaseModel):
+    error: ErrorDetail
 
 
 class RequestError(QingyuError):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from qingyu.types import FillMaskResult, Result
+from qingyu import types
 
-from .wire import FillMaskRequest, TaskRequest
+from . import wire
 
 
 @dataclass(frozen=True)
 class Row:
-    """`path` is under /v1; `result` describes one result; `head` is the head kind a model needs."""
+    """`path` is under /v1; `result` describes one result."""
 
     path: str
-    request: type[TaskRequest]
-    result: type[Result]
-    head: str
+    request: type[wire.TaskRequest]
+    result: Any
     summary: str
 
     @property
@@ -25,5 +25,33 @@ class Row:
 
 
 ROWS = (
-    Row("fill-mask", FillMaskRequest, FillMaskResult, "masked-lm", "语义填空 / What fits [MASK]"),
+    Row("fill-mask", wire.FillMaskRequest, types.FillMaskResult, "语义填空 / what fits [MASK]"),
+    Row("score", wire.ScoreRequest, types.ScoreResult, "通顺度 / how likely a text is"),
+    Row("check", wire.CheckRequest, types.CheckResult, "查错别字 / wrong characters"),
+    Row(
+        "zero-shot-classification",
+        wire.ZeroShotRequest,
+        types.ZeroShotResult,
+        "零样本分类 / classification by labels of one's own",
+    ),
+    Row(
+        "text-classification",
+        wire.ClassificationRequest,
+        types.ClassificationResult,
+        "文本分类 / classification",
+    ),
+    Row(
+        "sentence-similarity",
+        wire.SimilarityRequest,
+        types.SimilarityResult | types.RankResult,
+        "语义匹配 / how similar two texts are",
+    ),
+    Row(
+        "token-classification",
+        wire.TokensRequest,
+        types.TokenClassificationResult,
+        "实体识别 / named entities",
+    ),
+    Row("embeddings", wire.EmbeddingsRequest, types.EmbeddingResult, "句向量 / sentence vectors"),
 )
+BY_TASK = {row.task: row for row in ROWS}

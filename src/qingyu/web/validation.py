@@ -79,8 +79,11 @@ def unprocessable(problems: list[dict[str, Any]]) -> RequestError:
     zh, en = [], []
     for problem in _distinct(problems)[:SHOWN]:
         place = _place(problem["loc"])
-        words = WORDS.get(problem["type"], (problem["msg"], problem["msg"]))
         context = problem.get("ctx", {})
+        words = WORDS.get(problem["type"], (problem["msg"], problem["msg"]))
+        if problem["type"] == "value_error":  # our own, in both languages
+            told = str(context["error"]).partition(" / ")
+            words, context = (told[0], told[2]), {}
         zh.append(f"{place}{words[0].format(**context)}")
         en.append(f"{place}{words[1].format(**context)}")
     return RequestError("invalid_request", "；".join(zh) + "。", "; ".join(en) + ".")

@@ -1,4 +1,4 @@
-"""What goes over the wire: requests as clients write them, answers as they read them.
+"""What clients write: one request type a task, checked before anything is computed.
 
 A task is a request type here and a row in `tables.py`. What a task answers is described by its own
 result type, so that HTTP and Python show the same fields.
@@ -6,13 +6,28 @@ result type, so that HTTP and Python show the same fields.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Hashable
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qingyu.errors import InputError
 from qingyu.service.work import Call
+from qingyu.tasks.check import THRESHOLD
+from qingyu.tasks.zero_shot import TEMPLATE
+from qingyu.types import Aggregation, LongPair, LongText, Truncate
+
+MAX_LABELS = 200
 
 Texts = Annotated[list[str], Field(min_length=1)]
+Head = Annotated[str | None, Field(description="用哪个头，默认第一个合适的 / which head")]
+LongTextField = Annotated[
+    LongText,
+    Field(description="过长时：分窗读、截断或报错 / a text too long: windows, cut, or refuse"),
+]
+LongPairField = Annotated[
+    LongPair, Field(description="过长时：截断或报错 / a pair too long: cut, or refuse")
+]
 
 
 class Strict(BaseModel):
@@ -25,22 +40,47 @@ class TaskRequest(Strict):
     """Base of all requests: which task, which model, and the calls it stands for."""
 
     TASK: ClassVar[str]
+    # Fields that are not parameters of the task.
+    INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text"})
 
-    model: str | None = Field(default=None, description="模型名，默认为服务的默认模型 / model name")
+    model: str | None = Field(
+        default=None, description="模型名，默认为服务的默认模型 / name of the model"
+    )
 
     def calls(self) -> list[Call]:
         """One call for each result."""
         raise NotImplementedError
+
+    def call(self, *inputs: Hashable, task: str = "") -> Call:
+        """The task on one input, with all other fields as its parameters."""
+        given = {name: value for name, value in self if name not in self.INPUTS}
+        parameters = tuple((name, fixed(value)) for name, value in given.items())
+        return Call(task or self.TASK, inputs, parameters)
+
+
+class EachText(TaskRequest):
+    """A task that takes one text; of several, one after the other."""
+
+    text: str | Texts = Field(description="文本，或文本列表 / a text, or a list of texts")
+
+    def calls(self) -> list[Call]:
+        return [self.call(text) for text in each(self.text)]
 
 
 def each(text: str | list[str]) -> list[str]:
     return [text] if isinstance(text, str) else text
 
 
-# -- fill-mask ------------------------------------------------------------------------------------
+def fixed(value: Any) -> Hashable:
+    """Lists and dictionaries as tuples, so that a call can be a key."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return tuple(value.items())
+    return value  # type: ignore[no-any-return]
 
 
-class FillMaskRequest(TaskRequest):
+class FillMaskRequest(EachText):
     TASK: ClassVar[str] = "fill-mask"
 
     text: str | Texts = Field(
@@ -50,61 +90,151 @@ class FillMaskRequest(TaskRequest):
     top_k: int = Field(
         default=5, ge=1, le=100, description="每个空的候选数 / candidates for each mask"
     )
-    truncate: Literal["around-mask", "error"] = Field(
+    truncate: Truncate = Field(
         default="around-mask",
         description="文本过长时截取还是报错 / window or refuse a text too long",
     )
 
-    def calls(self) -> list[Call]:
-        parameters = (("top_k", self.top_k), ("truncate", self.truncate))
-        return [Call(self.TASK, (text,), parameters) for text in each(self.text)]
 
+class ScoreRequest(EachText):
+    TASK: ClassVar[str] = "score"
 
-# -- around all tasks -----------------------------------------------------------------------------
-
-
-class PredictRequest(BaseModel):
-    """The request that existing fill-mask services take; what else it carries is ignored."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
-
-    text: str = Field(examples=["今天天气真[MASK]啊，适合出去玩。"])
-
-
-class Scored(BaseModel):
-    token: str
-    score: float
-
-
-class PredictResponse(BaseModel):
-    results: list[Scored] | list[list[Scored]] = Field(
-        description="一个空时为候选列表，多个空时每空一个 / one list for a mask, lists for several"
+    text: str | Texts = Field(
+        description="要打分的文本 / texts to score", examples=["今天天气真好。"]
     )
 
 
-class ErrorDetail(BaseModel):
-    code: str = Field(description="稳定的错误码，供程序判断 / stable, for programs")
-    message: str
-    message_en: str
-    request_id: str
+class CheckRequest(EachText):
+    TASK: ClassVar[str] = "check"
+
+    text: str | Texts = Field(
+        description="要检查的文本 / texts to check", examples=["今天天汽真好。"]
+    )
+    top_k: int = Field(default=5, ge=1, le=100, description="每处的候选数 / candidates each")
+    threshold: float = Field(
+        default=THRESHOLD,
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+        description="多可疑才报（奈特）/ how suspicious to be told, in nats",
+    )
 
 
-class ErrorResponse(BaseModel):
-    error: ErrorDetail
+class ZeroShotRequest(EachText):
+    TASK: ClassVar[str] = "zero-shot-classification"
+    INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "candidate_labels"})
+
+    text: str | Texts = Field(
+        description="文本 / texts", examples=["这家店的面很好吃，服务也周到。"]
+    )
+    candidate_labels: (
+        str
+        | Annotated[list[str], Field(min_length=1, max_length=MAX_LABELS)]
+        | Annotated[dict[str, str], Field(min_length=1, max_length=MAX_LABELS)]
+    ) = Field(
+        description="标签，或标签到描述 / labels, or a description for each",
+        examples=[["美食", "体育", "科技"]],
+    )
+    hypothesis_template: str | Annotated[list[str], Field(min_length=1, max_length=8)] = Field(
+        default=TEMPLATE, description="含 {} 的句子 / a sentence with {} in it"
+    )
+    multi_label: bool = Field(default=False, description="每个标签各自判断 / each label by itself")
+    truncate: LongTextField = "windows"
+    head: Head = None
+
+    def calls(self) -> list[Call]:
+        labels = fixed(self.candidate_labels)
+        return [self.call(text, labels) for text in each(self.text)]
 
 
-class ModelInfo(BaseModel):
-    name: str
-    family: str
-    precision: str
-    tasks: list[str]
-    bytes: int = Field(description="磁盘占用 / size on disk")
-    parameters: int
-    loaded: bool
-    pinned: bool
-    memory_bytes: int = Field(description="内存占用，未载入为 0 / in memory, 0 if not loaded")
+class ClassificationRequest(TaskRequest):
+    TASK: ClassVar[str] = "text-classification"
+    INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "text_pair"})
+
+    text: str | Texts = Field(description="文本 / texts", examples=["这家店的面很好吃。"])
+    text_pair: str | Texts | None = Field(
+        default=None, description="每条的第二句，用于句对分类 / second texts, for pairs"
+    )
+    head: Head = None
+    top_k: int | None = Field(
+        default=None, ge=1, le=1000, description="返回几个标签，默认全部 / how many labels"
+    )
+    truncate: LongTextField = "windows"
+
+    def calls(self) -> list[Call]:
+        if self.text_pair is None:
+            return [self.call(text) for text in each(self.text)]
+        return [self.call(*pair) for pair in pairs(self.text, self.text_pair)]
 
 
-class ModelsResponse(BaseModel):
-    models: list[ModelInfo]
-    default: str
+class SimilarityRequest(TaskRequest):
+    """Two texts, or two lists of one length; or a query against texts."""
+
+    TASK: ClassVar[str] = "sentence-similarity"
+    RANKING: ClassVar[str] = "sentence-ranking"
+    INPUTS: ClassVar[frozenset[str]] = frozenset(
+        {"model", "text", "text_pair", "query", "texts", "top_k"}
+    )
+
+    text: str | Texts | None = Field(
+        default=None, description="第一句 / first text", examples=["怎么退款？"]
+    )
+    text_pair: str | Texts | None = Field(
+        default=None, description="第二句 / second text", examples=["退款的流程是什么？"]
+    )
+    query: str | None = Field(default=None, description="或：一句 / or: one text")
+    texts: Texts | None = Field(default=None, description="与这些相比 / against these")
+    top_k: int | None = Field(
+        default=None, ge=1, le=10_000, description="只要最像的几条 / only the most similar"
+    )
+    head: Head = None
+    truncate: LongPairField = "end"
+
+    @model_validator(mode="after")
+    def _one_form(self) -> SimilarityRequest:
+        pair = self.text is not None and self.text_pair is not None
+        ranking = self.query is not None and self.texts is not None
+        given = sum(v is not None for v in (self.text, self.text_pair, self.query, self.texts))
+        if given != 2 or not (pair or ranking):
+            raise ValueError(
+                "请给出 text 和 text_pair，或者 query 和 texts / "
+                "send text and text_pair, or query and texts"
+            )
+        return self
+
+    def calls(self) -> list[Call]:
+        if self.query is not None and self.texts is not None:
+            found = self.call(self.query, tuple(self.texts), task=self.RANKING)
+            top_k = () if self.top_k is None else (("top_k", self.top_k),)
+            return [Call(found.task, found.inputs, (*found.parameters, *top_k))]
+        return [self.call(*pair) for pair in pairs(self.text or [], self.text_pair or [])]
+
+
+def pairs(first: str | list[str], second: str | list[str]) -> list[tuple[str, str]]:
+    """Raises InputError where the two are not of one kind and length."""
+    if isinstance(first, str) != isinstance(second, str) or (
+        isinstance(first, list) and len(first) != len(second)
+    ):
+        raise InputError(
+            "text 与 text_pair 应同为字符串，或为等长的列表。",
+            "text and text_pair should both be strings, or lists of one length.",
+        )
+    return list(zip(each(first), each(second), strict=True))
+
+
+class TokensRequest(EachText):
+    TASK: ClassVar[str] = "token-classification"
+
+    text: str | Texts = Field(description="文本 / texts", examples=["王小明在北京大学读书。"])
+    aggregation_strategy: Aggregation = Field(
+        default="simple", description="如何合并词元 / how tokens are joined"
+    )
+    head: Head = None
+
+
+class EmbeddingsRequest(EachText):
+    TASK: ClassVar[str] = "feature-extraction"
+
+    text: str | Texts = Field(description="文本 / texts", examples=["今天天气真好。"])
+    normalize: bool = Field(default=True, description="长度归一 / scaled to length 1")
+    truncate: LongTextField = "windows"
