@@ -41,7 +41,8 @@ def token_classification(
     `aggregation_strategy` as in transformers: "none" gives every labelled token, "simple" joins
     tokens that belong together, "first", "average" and "max" first settle one label a word.
     Labels of `ignore_labels` are left out. A long text is read in overlapping windows, and every
-    token is labelled where it has most context, so nothing is cut. Raises InputError and TaskNotSupportedError.
+    token is labelled where it has most context, so nothing is cut. Raises
+    InputError and TaskNotSupportedError.
     """
     name = context.head(NAME, heads.tagger, head)
     checked_choice(aggregation_strategy, "aggregation_strategy", Aggregation)
