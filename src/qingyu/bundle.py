@@ -6,6 +6,7 @@
     weights.bin       every large tensor, once; the graphs point into it
     tokenizer.json    as the `tokenizers` library writes it
     README.md         the model card; text for people, so it has no digest
+    report.json       what the build measured on its machine; no digest either
 
 All in one folder because ONNX Runtime refuses weights outside the folder of a graph, rightly.
 """
@@ -28,6 +29,7 @@ ENCODER = "encoder.onnx"
 WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
 CARD = "README.md"
+REPORT = "report.json"
 DEFAULT = "qingyu-small-zh"
 EMBEDDED = Path(__file__).parent / "models"
 FOLDER_VARIABLE = "QINGYU_MODELS"

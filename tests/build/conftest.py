@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qingyu.build.pipeline import build
+from qingyu.build.pipeline import Options, build
 from qingyu.bundle import Manifest
 from qingyu.types import FloatArray, Query
 
@@ -32,8 +32,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Manifest]:
         if (name, precision) not in made:
             out = folder / f"{name}-{precision}"
             source = GOLDEN / "checkpoints" / name
-            options = {"precision": precision, "min_agreement": 0.0}
-            made[name, precision] = build(source, out, **options).manifest
+            options = Options(precision=precision, min_agreement=0, measure=False)
+            made[name, precision] = build(source, out, options).manifest
         return made[name, precision]
 
     return get

@@ -13,6 +13,8 @@ from qingyu.cli import run
 
 CHECKPOINT = Path(__file__).parent.parent / "golden" / "checkpoints" / "bert-masked-lm"
 
+LOOSE = ["--min-agreement", "0", "--no-measure"]  # random weights agree with nothing for long
+
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
 def test_what_is_built_can_be_asked(
@@ -20,7 +22,7 @@ def test_what_is_built_can_be_asked(
 ) -> None:
     """A checkpoint becomes a bundle that verifies, is described and fills masks."""
     out = tmp_path / "mine"
-    assert run(["build", str(CHECKPOINT), "--out", str(out), "--precision", precision]) == 0
+    assert run(["build", str(CHECKPOINT), "--out", str(out), "--precision", precision, *LOOSE]) == 0
     assert str(out) in capsys.readouterr().out
     assert run(["models", "verify", str(out)]) == 0
     capsys.readouterr()
@@ -58,10 +60,10 @@ def test_without_the_build_tools_the_remedy_is_named(
     real = builtins.__import__
 
     def without_onnx(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "qingyu.build":
+        if name == "onnx":
             raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without_onnx)
     assert run(["build", str(CHECKPOINT), "--out", str(tmp_path / "out")]) == 1
-    assert "pip install onnx safetensors" in capsys.readouterr().err
+    assert "pip install onnx" in capsys.readouterr().err

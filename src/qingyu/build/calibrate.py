@@ -8,7 +8,7 @@ import numpy as np
 
 from qingyu.build.graph import Graph
 from qingyu.build.precision import OTHER, Float32, Operand, Origin, Vector
-from qingyu.bundle import ENCODER, TOKENIZER, Manifest
+from qingyu.bundle import TOKENIZER, Manifest
 from qingyu.engine.batch import cut, pack
 from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.engine.session import Session
@@ -31,14 +31,14 @@ class Calibrating(Float32):
         return super().operand(graph, x, origin)
 
 
-def channel_ranges(manifest: Manifest, texts: Sequence[str]) -> dict[str, Vector]:
+def channel_ranges(manifest: Manifest, graph: str, texts: Sequence[str]) -> dict[str, Vector]:
     """Largest magnitudes, float32 [channels], by the names of norms; "hidden" for what heads read.
 
-    `manifest` is of graphs written by `Calibrating`.
+    `graph` is the file of an encoder written by `Calibrating`.
     """
     tokenizer = Tokenizer(manifest.path / TOKENIZER)
     queries = list(_queries(tokenizer, manifest.sizes.max_positions, texts))
-    session = Session(manifest.path / ENCODER)
+    session = Session(manifest.path / graph)
     ranges: dict[str, Vector] = {}
     for indices in cut(queries, MAX_BATCH_TOKENS):
         outputs = session.run_all(pack([queries[index] for index in indices]))

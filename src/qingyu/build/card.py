@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from qingyu.build.report import Report
 from qingyu.bundle import Manifest
 
 
-def card(manifest: Manifest) -> str:
-    """Markdown, from the manifest alone."""
+def card(manifest: Manifest, report: Report) -> str:
+    """Markdown."""
     sizes = manifest.sizes
     lines = [
         f"# {manifest.name}",
@@ -18,23 +19,21 @@ def card(manifest: Manifest) -> str:
         f"feed-forward {sizes.intermediate_size}, vocabulary {sizes.vocab_size:,}, "
         f"{sizes.max_positions} positions, {sizes.parameters / 1e6:.1f} M parameters, "
         f"{manifest.bytes / 1e6:.1f} MB.",
-        "",
-        "| head | kind | labels |",
-        "|---|---|---|",
     ]
+    if manifest.heads:
+        lines += ["", "| head | kind | labels |", "|---|---|---|"]
     for name, head in manifest.heads.items():
         lines.append(f"| {name} | {head.kind} | {', '.join(head.labels)} |")
-    if manifest.accuracy:
+    rows = report.rows()
+    if rows:
         lines += [
             "",
-            "Against the FP32 graph of the same checkpoint, on the build's sample texts:",
+            "Before is the FP32 graph of the same checkpoint. Agreement is on the build's sample "
+            "texts, ± one standard error; latency is of one text of so many tokens on the machine "
+            "that built this.",
             "",
-            "| head | same best answer | mean KL (nats) |",
+            "| | before | after |",
             "|---|---|---|",
         ]
-        for name, row in manifest.accuracy.items():
-            if "top1" in row:
-                lines.append(f"| {name} | {row['top1']:.2%} | {row['kl']:.5f} |")
-        if "hidden" in manifest.accuracy:
-            lines += ["", f"Cosine of hidden states: {manifest.accuracy['hidden']['cosine']:.5f}."]
+        lines += [f"| {what} | {before} | {after} |" for what, before, after in rows]
     return "\n".join(lines) + "\n"

@@ -1,40 +1,57 @@
-"""From a checkpoint directory to a bundle: written aside, verified, and only then put in place."""
+"""From a checkpoint to a bundle: written aside, verified, and only then put in place."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
-from qingyu import __version__, bundle
-from qingyu.build.calibrate import Calibrating, channel_ranges
+from qingyu import bundle
+from qingyu.build import report
+from qingyu.build.agreement import compare, require
+from qingyu.build.calibrate import channel_ranges
 from qingyu.build.card import card
 from qingyu.build.families import family
-from qingyu.build.graph import Graph, WeightFile
-from qingyu.build.layers import Layers, Layout
-from qingyu.build.precision import OTHER, PRECISIONS, Precision
-from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
-from qingyu.build.tokenizer import write_tokenizer
-from qingyu.build.verify import SAMPLES, agreement, answers, sample_queries
+from qingyu.build.precision import PRECISIONS
+from qingyu.build.probe import observe, probe, read_texts
+from qingyu.build.sources.checkpoint import read_checkpoint
+from qingyu.build.write import CALIBRATION, with_files, write
 from qingyu.errors import BuildError
-from qingyu.text.tokenizer import Tokenizer
 
 REFERENCE = "fp32"
+LEAST_AGREEMENT = 0.97
 
 Progress: TypeAlias = Callable[[str, float], None]
 """Called with what is being done and how much of it all is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a checkpoint is to become a bundle.
+
+    precision:     one of PRECISIONS
+    calibration:   a file with a text a line; the built-in samples without one
+    min_agreement: below this share of equal answers nothing is written
+    measure:       whether to measure memory and latency, before and after
+    """
+
+    precision: str = "int8"
+    calibration: Path | None = None
+    min_agreement: float = LEAST_AGREEMENT
+    measure: bool = True
+    licence: str = ""
+
+
+@dataclass(frozen=True)
 class Built:
-    """A finished bundle, and the tensors of the checkpoint that it has no use for."""
+    """A finished bundle, what the build found out, and the tensors it had no use for."""
 
     manifest: bundle.Manifest
+    report: report.Report
     unused: list[str]
 
     @property
@@ -45,33 +62,74 @@ class Built:
 def build(
     source: str | Path,
     out: str | Path,
+    options: Options | None = None,
     *,
-    precision: str = "int8",
-    min_agreement: float = 0.0,
-    licence: str = "",
     progress: Progress = lambda _what, _share: None,
 ) -> Built:
-    """Build the checkpoint directory `source` into the bundle `out`, whole or not at all.
+    """Build the checkpoint `source` into the bundle `out`, whole or not at all.
 
-    source:    a folder with config.json, model.safetensors, tokenizer.json or vocab.txt, and
-               heads.json where it carries heads of its own
-    precision: "fp32" or "int8"
+    source: a folder with config.json, weights, tokenizer.json or vocab.txt, and heads.json where
+            it carries heads of its own; or one weight file with the others beside it
 
-    Raises CheckpointError where the checkpoint is incomplete or inconsistent, BuildError where
-    the rest goes wrong.
+    Raises CheckpointError where the checkpoint is incomplete or inconsistent, AgreementError
+    where the result strays too far from its reference, BuildError where the rest goes wrong.
     """
-    source, out = Path(source), Path(out)
-    if precision not in PRECISIONS:
+    options, out = options or Options(), Path(out)
+    _check(options, out)
+    texts = read_texts(options.calibration)
+    checkpoint = read_checkpoint(Path(source))
+    family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
+    with _aside(out) as folder:
+        result, reference = folder / "result", folder / "reference"
+        precision = PRECISIONS[options.precision]
+        accuracy, before = {}, None
+        if options.precision != REFERENCE:
+            progress("reference", 0.0)
+            whole = write(checkpoint, PRECISIONS[REFERENCE], reference, out.name, calibrate=True)
+            precision = precision.calibrated(channel_ranges(whole, CALIBRATION, texts[::2]))
+            asked = probe(whole, texts[1::2])
+            expected = observe(whole, asked)
+            if options.measure:
+                before = report.measure(_sealed(whole))
+            shutil.rmtree(reference)
+        progress("graphs", 0.4)
+        manifest = write(checkpoint, precision, result, out.name)
+        unused = checkpoint.weights.unused()
+        if options.precision != REFERENCE:
+            progress("verify", 0.7)
+            accuracy = compare(manifest, expected, observe(manifest, asked))
+            require(accuracy, options.min_agreement)
+        manifest = _sealed(replace(manifest, accuracy=accuracy, licence=options.licence))
+        after = report.measure(manifest) if options.measure else None
+        progress("bundle", 0.95)
+        found = report.Report(accuracy, before, after)
+        report.write_report(found, result)
+        (result / bundle.CARD).write_text(card(manifest, found), "utf-8")
+        result.rename(out)
+        progress("done", 1.0)
+        return Built(bundle.read_manifest(out), found, unused)
+
+
+def _check(options: Options, out: Path) -> None:
+    if options.precision not in PRECISIONS:
         raise BuildError(
-            f"没有精度 {precision}；可选：{'、'.join(PRECISIONS)}。",
-            f"No precision {precision}; there are: {', '.join(PRECISIONS)}.",
+            f"没有精度 {options.precision}；可选：{'、'.join(PRECISIONS)}。",
+            f"No precision {options.precision}; there are: {', '.join(PRECISIONS)}.",
+        )
+    if not 0 <= options.min_agreement <= 1:
+        raise BuildError(
+            f"--min-agreement 应在 0 到 1 之间，收到 {options.min_agreement}。",
+            f"--min-agreement should be from 0 to 1, not {options.min_agreement}.",
         )
     if out.exists():
         raise BuildError(
             f"{out} 已存在，请换一个位置或先移走它。", f"{out} exists; choose another or move it."
         )
-    checkpoint = read_checkpoint(source)
-    family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to work in, gone afterwards whatever happens."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -80,98 +138,15 @@ def build(
             f"无法写入 {out.parent}：{error}", f"Cannot write {out.parent}: {error}"
         ) from error
     try:
-        result, reference = folder / "result", folder / "reference"
-        chosen, texts = PRECISIONS[precision], SAMPLES.read_text("utf-8").splitlines()
-        if precision != REFERENCE:
-            progress("reference", 0.0)
-            whole = _write(checkpoint, Calibrating(), reference, out.name)
-            chosen = chosen.calibrated(channel_ranges(whole, texts[::2]))
-        progress("graphs", 0.3)
-        manifest = _write(checkpoint, chosen, result, out.name)
-        unused = checkpoint.weights.unused()
-        if precision != REFERENCE:
-            progress("verify", 0.6)
-            manifest = replace(manifest, accuracy=_verify(manifest, whole, texts[1::2]))
-        manifest = replace(manifest, licence=licence)
-        progress("bundle", 0.95)
-        (result / bundle.CARD).write_text(card(_with_files(manifest)), "utf-8")
-        bundle.write_manifest(_with_files(manifest), result)
-        result.rename(out)
-        progress("done", 1.0)
-        return Built(bundle.read_manifest(out), unused)
+        yield folder
     except OSError as error:
         raise BuildError(f"写入 {out} 失败：{error}", f"Cannot write {out}: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(
-    checkpoint: Checkpoint, precision: Precision, folder: Path, name: str
-) -> bundle.Manifest:
-    """All files of a bundle but card and manifest, into `folder`."""
-    folder.mkdir()
-    model = family(checkpoint.config, checkpoint.weights)
-    store = WeightFile(folder / bundle.WEIGHTS)
-    heads = {}
-    try:
-        graph = Graph("encoder", store)
-        layers = Layers(graph, precision)
-        inputs = [
-            graph.input(name, np.int64, ["tokens"])
-            for name in ("input_ids", "token_type_ids", "position_ids")
-        ]
-        hidden = model.encoder(layers, Layout(graph), *inputs)
-        graph.output(hidden, "hidden", ["rows", model.hidden])
-        read = replace(layers.origins.get(hidden, OTHER), name="hidden")
-        graph.save(folder / bundle.ENCODER)
-        for head in model.heads():
-            graph = Graph(head.name, store)
-            states = graph.input("hidden", np.float32, ["rows", model.hidden])
-            logits = head.write(Layers(graph, precision, {states: read}), states)
-            graph.output(logits, "logits", ["rows", "outputs"])
-            file = f"head-{head.name}.onnx"
-            graph.save(folder / file)
-            heads[head.name] = bundle.HeadInfo(
-                file, head.kind, head.labels, head.problem, head.unit
-            )
-    finally:
-        store.close()
-    write_tokenizer(checkpoint.folder, folder / bundle.TOKENIZER, model.vocabulary)
-    return bundle.Manifest(
-        name=name,
-        family=checkpoint.config.model_type,
-        precision=precision.name,
-        sizes=bundle.Sizes(
-            vocab_size=model.vocabulary,
-            hidden_size=model.hidden,
-            num_layers=model.layers,
-            num_heads=model.heads_per_layer,
-            intermediate_size=model.feed_forward,
-            max_positions=model.positions,
-            parameters=checkpoint.weights.parameters(),
-        ),
-        heads=heads,
-        files={},
-        source=checkpoint.name,
-        created_by=f"qingyu {__version__}",
-        path=folder,
-    )
-
-
-def _verify(
-    manifest: bundle.Manifest, reference: bundle.Manifest, texts: Sequence[str]
-) -> dict[str, object]:
-    """Both graphs on texts, one after the other so that only one is in memory."""
-    tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
-    queries = sample_queries(tokenizer, manifest.heads, manifest.sizes.max_positions, texts)
-    expected = answers(reference, queries)
-    return agreement(queries, expected, answers(manifest, queries))
-
-
-def _with_files(manifest: bundle.Manifest) -> bundle.Manifest:
-    files = {
-        path.name: bundle.file_info(path)
-        for path in sorted(manifest.path.iterdir())
-        if path.name not in (bundle.MANIFEST, bundle.CARD)
-    }
-    return replace(manifest, files=files)
+def _sealed(manifest: bundle.Manifest) -> bundle.Manifest:
+    """The manifest with its files' digests, written into its folder."""
+    manifest = with_files(manifest)
+    bundle.write_manifest(manifest, manifest.path)
+    return manifest

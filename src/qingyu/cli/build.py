@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from qingyu.cli import console
 from qingyu.errors import BuildError
 
+if TYPE_CHECKING:
+    from qingyu.build.pipeline import Built, Options
+
 STAGES = {
+    "reference": "参照 / the reference",
     "graphs": "写计算图 / writing graphs",
-    "reference": "写参照 / writing the reference",
     "verify": "与参照比较 / comparing",
     "bundle": "收尾 / finishing",
     "done": "完成 / done",
@@ -21,10 +24,10 @@ STAGES = {
 
 def build(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="DIR",
-            help="Hugging Face 布局的检查点目录 / A checkpoint in the Hugging Face layout.",
+            metavar="SOURCE",
+            help="检查点目录或权重文件 / A checkpoint: its directory or its weight file.",
         ),
     ],
     out: Annotated[
@@ -33,31 +36,84 @@ def build(
     precision: Annotated[
         Literal["int8", "fp32"], typer.Option(help="权重精度 / Precision of the weights.")
     ] = "int8",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="样本文本，每行一段 / Sample texts, one a line, instead of the built-in ones.",
+        ),
+    ] = None,
+    min_agreement: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="低于此一致率则不写出 / Refuse below this share of equal answers."
+        ),
+    ] = 0.97,
+    measure: Annotated[
+        bool,
+        typer.Option(help="测量内存与延迟 / Measure memory and latency, before and after."),
+    ] = True,
+    licence: Annotated[
+        str, typer.Option(help="写入清单的许可证 / Licence to name in the manifest.")
+    ] = "",
 ) -> None:
-    """把 Hugging Face 检查点转成模型包 / Turn a checkpoint into a bundle."""
+    """把检查点转成模型包，并报告代价 / Turn a checkpoint into a bundle and tell what it cost."""
+    _require_tools()
+    from qingyu.build.pipeline import Options
+
+    options = Options(
+        precision=precision,
+        calibration=calibration,
+        min_agreement=min_agreement,
+        measure=measure,
+        licence=licence,
+    )
+    built = _build(source, out, options)
+    _show(built)
+
+
+def _require_tools() -> None:
     try:
-        from qingyu.build import pipeline
+        import onnx  # noqa: F401
     except ModuleNotFoundError as error:
-        if error.name not in {"onnx", "safetensors"}:
+        if error.name != "onnx":
             raise
         raise BuildError(
-            f"构建模型需要 {error.name}，请运行：pip install onnx safetensors",
-            f"Building needs {error.name}; run: pip install onnx safetensors",
+            f"构建模型需要 {error.name}，请运行：pip install onnx",
+            f"Building needs {error.name}; run: pip install onnx",
         ) from error
+
+
+def _build(source: str, out: Path, options: Options) -> Built:
+    """Run the build under a progress bar."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from qingyu.build import pipeline
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     screen = console.rich_console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True) as bar:
         work = bar.add_task("", total=1.0)
 
-        def report(what: str, share: float) -> None:
+        def show(what: str, share: float) -> None:
             bar.update(work, description=STAGES.get(what, what), completed=share)
 
-        built = pipeline.build(source, out, precision=precision, progress=report)
+        return pipeline.build(source, out, options, progress=show)
+
+
+def _show(built: Built) -> None:
+    from rich.table import Table
 
     if built.unused:
         names = ", ".join(built.unused)
         console.note(f"未用到的张量：{names}", f"tensors not used: {names}")
-    size = f"{precision}, {built.manifest.bytes / 1e6:.1f} MB"
+    rows = built.report.rows()
+    if rows:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", "之前 before", "之后 after"):
+            table.add_column(heading, justify="left" if not heading else "right")
+        for row in rows:
+            table.add_row(*row)
+        console.rich_console().print(table)
+    size = f"{built.manifest.precision}, {built.manifest.bytes / 1e6:.1f} MB"
     typer.echo(f"{built.path}  已构建 / built  ({size})")

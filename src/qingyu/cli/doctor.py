@@ -15,7 +15,7 @@ from qingyu.cli import console, machine
 
 NEEDED = ("numpy", "onnxruntime", "tokenizers", "typer", "rich")
 SERVING = ("fastapi", "uvicorn", "pydantic-settings", "prometheus-client")
-BUILDING = ("onnx", "safetensors")
+BUILDING = ("onnx",)
 SMALL_MEMORY = 512 << 20
 
 Verdict = Literal["ok", "note", "bad"]

@@ -1,0 +1,92 @@
+"""The files of a bundle: graphs, weights and tokenizer of one checkpoint at one precision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from qingyu import __version__, bundle
+from qingyu.build.calibrate import Calibrating
+from qingyu.build.families import family
+from qingyu.build.families.encoder import Encoder
+from qingyu.build.graph import Graph, WeightFile
+from qingyu.build.layers import Layers, Layout
+from qingyu.build.precision import OTHER, Origin, Precision
+from qingyu.build.sources.checkpoint import Checkpoint
+from qingyu.build.tokenizer import write_tokenizer
+
+CALIBRATION = "calibrate.onnx"
+INPUTS = ("input_ids", "token_type_ids", "position_ids")
+
+
+def write(
+    checkpoint: Checkpoint, precision: Precision, folder: Path, name: str, calibrate: bool = False
+) -> bundle.Manifest:
+    """Everything but card, report and manifest into `folder`, which must not exist.
+
+    With `calibrate` also a second encoder, over the same weights, that tells how large the
+    channels of its norms become. Raises CheckpointError.
+    """
+    folder.mkdir()
+    model = family(checkpoint.config, checkpoint.weights)
+    store = WeightFile(folder / bundle.WEIGHTS)
+    heads = {}
+    try:
+        read = _encoder(model, precision, store, folder / bundle.ENCODER)
+        if calibrate:
+            _encoder(model, Calibrating(), store, folder / CALIBRATION)
+        for head in model.heads():
+            graph = Graph(head.name, store)
+            states = graph.input("hidden", np.float32, ["rows", model.hidden])
+            logits = head.write(Layers(graph, precision, {states: read}), states)
+            graph.output(logits, "logits", ["rows", "outputs"])
+            file = f"head-{head.name}.onnx"
+            graph.save(folder / file)
+            heads[head.name] = bundle.HeadInfo(
+                file, head.kind, head.labels, head.problem, head.unit
+            )
+    finally:
+        store.close()
+    write_tokenizer(checkpoint.folder, folder / bundle.TOKENIZER, model.vocabulary)
+    return bundle.Manifest(
+        name=name,
+        family=checkpoint.config.model_type,
+        precision=precision.name,
+        sizes=bundle.Sizes(
+            vocab_size=model.vocabulary,
+            hidden_size=model.hidden,
+            num_layers=model.layers,
+            num_heads=model.heads_per_layer,
+            intermediate_size=model.feed_forward,
+            max_positions=model.positions,
+            parameters=checkpoint.weights.parameters(),
+        ),
+        heads=heads,
+        files={},
+        source=checkpoint.name,
+        created_by=f"qingyu {__version__}",
+        path=folder,
+    )
+
+
+def with_files(manifest: bundle.Manifest) -> bundle.Manifest:
+    """The manifest with the size and digest of every file of its folder that has one."""
+    files = {
+        path.name: bundle.file_info(path)
+        for path in sorted(manifest.path.iterdir())
+        if path.name not in (bundle.MANIFEST, bundle.CARD, bundle.REPORT, CALIBRATION)
+    }
+    return replace(manifest, files=files)
+
+
+def _encoder(model: Encoder, precision: Precision, store: WeightFile, path: Path) -> Origin:
+    """Write the encoder; return what is known of the hidden states that it gives out."""
+    graph = Graph("encoder", store)
+    layers = Layers(graph, precision)
+    inputs = [graph.input(name, np.int64, ["tokens"]) for name in INPUTS]
+    hidden = model.encoder(layers, Layout(graph), *inputs)
+    graph.output(hidden, "hidden", ["rows", model.hidden])
+    graph.save(path)
+    return replace(layers.origins.get(hidden, OTHER), name="hidden")
