@@ -114,7 +114,7 @@ class Running:
 
     def client(self, **options: Any) -> httpx.Client:
         # Nothing here is encrypted, and reading the certificates takes longer than a test.
-        return httpx.Client(base_url=self.address, timeout=30, verify=False, **options)  # noqa: S501
+        return httpx.Client(base_url=self.address, timeout=120, verify=False, **options)  # noqa: S501
 
 
 @contextmanager

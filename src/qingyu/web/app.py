@@ -24,7 +24,7 @@ from qingyu.service.service import Service
 from qingyu.service.slots import Model
 from qingyu.settings import Settings
 
-from . import health, models, routes
+from . import health, huggingface, models, protocol_v2, routes
 from .context import context_of
 from .errors import error_response, of_status
 from .gate import Gate
@@ -41,6 +41,8 @@ log = logging.getLogger("qingyu.web")
 TAGS = [
     {"name": "tasks", "description": "任务 / Tasks"},
     {"name": "models", "description": "模型 / Models"},
+    {"name": "huggingface", "description": "Hugging Face 的任务形式 / Hugging Face's task shapes"},
+    {"name": "v2", "description": "开放推理协议 V2 / Open Inference Protocol V2"},
     {"name": "health", "description": "运行 / Operation"},
 ]
 DESCRIPTION = (
@@ -106,7 +108,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         openapi_url=None,
     )
     app.state.qingyu = state
-    for router in (routes.task_router(), routes.router, models.router, health.router):
+    parts = (routes, models, huggingface, protocol_v2, health)
+    for router in (routes.task_router(), *(part.router for part in parts)):
         app.include_router(router)
     app.router.routes.extend(page_routes())
     add_openapi(app)
@@ -145,7 +148,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     told = of_status(status)
     context_of(request).error = told.code
-    response = error_response(told, context_of(request).request_id, status=status)
+    response = error_response(told, request.scope, context_of(request).request_id, status=status)
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
@@ -155,4 +158,4 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     told = unprocessable([dict(problem) for problem in problems])
     context_of(request).error = told.code
-    return error_response(told, context_of(request).request_id)
+    return error_response(told, request.scope, context_of(request).request_id)

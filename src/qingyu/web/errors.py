@@ -10,6 +10,7 @@ import math
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
+from starlette.types import Scope
 
 from qingyu.errors import OverloadedError, QingyuError
 
@@ -46,6 +47,8 @@ STATUS = {
     "not_ready": 503,
     "stopping": 503,
 }
+
+FOREIGN = ("/v2", "/models/", "/pipeline/")  # other protocols' own shape of an error
 
 
 class ErrorDetail(BaseModel):
@@ -100,7 +103,11 @@ def of_status(status: int) -> RequestError:
     return RequestError("bad_request", "请求有误。", "The request is wrong.")
 
 
-def error_body(error: QingyuError, request_id: str) -> dict[str, object]:
+def error_body(error: QingyuError, request_id: str, *, flat: bool = False) -> dict[str, object]:
+    """`flat` is the shape of other services' protocols, whose clients expect a string."""
+    if flat:
+        text = f"{error.zh} {error.en}"
+        return {"error": text, "code": error.code, "request_id": request_id}
     return {
         "error": {
             "code": error.code,
@@ -111,15 +118,18 @@ def error_body(error: QingyuError, request_id: str) -> dict[str, object]:
     }
 
 
-def error_response(error: QingyuError, request_id: str, *, status: int | None = None) -> Response:
+def error_response(
+    error: QingyuError, scope: Scope, request_id: str, *, status: int | None = None
+) -> Response:
     """The error as JSON, with `Retry-After` where coming back helps."""
+    flat = scope["path"].startswith(FOREIGN)
     headers = {}
     cause = error if isinstance(error, OverloadedError) else error.__cause__
     if isinstance(cause, OverloadedError):
         headers["retry-after"] = str(math.ceil(cause.retry_after))
     if error.code == "unauthorized":
         headers["www-authenticate"] = "Bearer"
-    content = json.dumps(error_body(error, request_id), ensure_ascii=False)
+    content = json.dumps(error_body(error, request_id, flat=flat), ensure_ascii=False)
     # A lone surrogate quoted from the request has no UTF-8; it becomes a question mark.
     return Response(
         content.encode("utf-8", "replace"),

@@ -49,7 +49,7 @@ class Gate:
         async def refuse(error: QingyuError) -> None:
             context.error = error.code
             if not status:
-                await error_response(error, context.request_id)(scope, receive, answer)
+                await error_response(error, scope, context.request_id)(scope, receive, answer)
 
         self.metrics.in_flight += 1
         try:

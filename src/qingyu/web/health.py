@@ -48,7 +48,7 @@ async def ready(request: Request) -> Response:
         if state.draining
         else RequestError("not_ready", "模型尚未就绪。", "The model is not ready yet.")
     )
-    return error_response(error, context_of(request).request_id)
+    return error_response(error, request.scope, context_of(request).request_id)
 
 
 @router.get("/metrics", summary="Prometheus", response_class=Response)

@@ -14,9 +14,12 @@ from qingyu.errors import NoMaskError, QingyuError
 from .context import context_of
 from .errors import error_response
 from .exchange import ERRORS, body_of, compute, envelope, json_response, read
+from .stream import KIND, streamed, wants_lines
 from .tables import ROWS, Row
 from .validation import parse
 from .wire import FillMaskRequest, TaskRequest
+
+LINES = {KIND: {"schema": {"type": "string", "description": "逐行回答 / line by line"}}}
 
 
 def task_router() -> APIRouter:
@@ -30,7 +33,10 @@ def task_router() -> APIRouter:
 def _add(router: APIRouter, row: Row) -> None:
     async def endpoint(request: Request) -> Response:
         wanted: TaskRequest = parse(row.request, await read(request))
-        return envelope(request, await compute(request, wanted.model, wanted.calls()))
+        calls = wanted.calls()
+        if wants_lines(request):
+            return await streamed(request, wanted.model, calls)
+        return envelope(request, await compute(request, wanted.model, calls))
 
     results: Any = list[row.result]  # type: ignore[name-defined]  # known when it runs
     described = create_model(
@@ -47,7 +53,7 @@ def _add(router: APIRouter, row: Row) -> None:
         summary=row.summary,
         name=row.task,
         response_model=None,
-        responses={200: {"model": described}, **ERRORS},
+        responses={200: {"model": described, "content": LINES}, **ERRORS},
         openapi_extra=body_of(row.request),
     )
 
@@ -89,7 +95,7 @@ async def predict(request: Request) -> Response:
     except NoMaskError as error:
         told = QingyuError("未找到 [MASK] 标记", error.en)
         told.code = context_of(request).error = error.code
-        return error_response(told, context_of(request).request_id, status=400)
+        return error_response(told, request.scope, context_of(request).request_id, status=400)
     masks = [
         [{"token": one["token"], "score": one["score"]} for one in mask["candidates"]]
         for mask in json.loads(answers[0].body)["masks"]
