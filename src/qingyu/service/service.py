@@ -14,7 +14,7 @@ from qingyu.errors import QingyuError, ServiceError
 from qingyu.types import FloatArray, Query
 
 from .cache import Answer, Cache
-from .errors import InferenceError, ItemError, StoppingError
+from .errors import InferenceError, ItemError, RequestTooLargeError, StoppingError
 from .registry import Registry
 from .scheduler import Scheduler
 from .slots import Loaded
@@ -273,7 +273,8 @@ def _wake(tickets: list[Ticket]) -> None:
 
 
 def _placed(index: int, error: BaseException) -> BaseException:
-    """Which of several texts; an overload or a deadline concerns them all."""
-    if isinstance(error, QingyuError) and not isinstance(error, ServiceError):
+    """Which of several texts; an overload, a deadline or the size concerns them all."""
+    of_all = isinstance(error, ServiceError | RequestTooLargeError)
+    if isinstance(error, QingyuError) and not of_all:
         return ItemError(index, error)
     return error
