@@ -147,7 +147,7 @@ def test_the_key_box(new_page: Open, standin: StandIn) -> None:
     standin.key = "s3cret"
     page = new_page(faults=True)
     page.goto(standin.url)
-    page.get_by_label("访问密钥").fill("s3cret")
+    page.locator("input[type=password]").fill("s3cret")
     page.get_by_role("button", name="使用").click()
     expect(page.locator("qy-bars li")).to_have_count(5)
     page.get_by_text("接口调用").click()

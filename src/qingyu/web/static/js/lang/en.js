@@ -12,7 +12,6 @@ export default {
   "theme.dark": "Appearance: dark",
   "docs": "API reference",
   "gone": "The service cannot be reached; waiting for it to come back…",
-  "back": "The service is back.",
   "input": "Input",
   "answer": "Answer",
   "run": "Predict",
@@ -35,7 +34,6 @@ export default {
   "key.note": "Kept in this browser only, and sent with each request to this service.",
   "key.lasting": "Remember on this device",
   "key.use": "Use",
-  "key.set": "Key",
 
   "fill-mask.nav": "Fill in",
   "fill-mask.title": "Fill in the blank",

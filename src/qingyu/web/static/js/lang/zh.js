@@ -12,7 +12,6 @@ export default {
   "theme.dark": "外观：深色",
   "docs": "接口文档",
   "gone": "连不上服务，正在等它恢复……",
-  "back": "服务已恢复。",
   "input": "输入",
   "answer": "结果",
   "run": "预测",
@@ -35,7 +34,6 @@ export default {
   "key.note": "只保存在这个浏览器里，随请求发给本服务。",
   "key.lasting": "在这台设备上记住",
   "key.use": "使用",
-  "key.set": "密钥",
 
   "fill-mask.nav": "填空",
   "fill-mask.title": "填空",

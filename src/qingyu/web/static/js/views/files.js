@@ -13,6 +13,7 @@ import "../parts/drop.js";
 import "../parts/job-card.js";
 import { keyForm } from "../parts/notice.js";
 import { TEMPLATES, templateField } from "../parts/template.js";
+import { get } from "../store.js";
 
 const ROWS = 5; // previewed
 const COLUMNS = 6; // previewed
@@ -61,6 +62,7 @@ class Files extends HTMLElement {
   async #open(file, how = {}) {
     this.setAttribute("aria-busy", "true");
     try {
+      if (get("models").length === 0) await api.models();
       const table = await readTable(file, how);
       const able = Object.keys(FILE_TASKS).filter(api.offers);
       const before = this.work?.task;

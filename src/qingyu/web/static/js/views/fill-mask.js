@@ -72,7 +72,7 @@ class FillMask extends TaskView {
       bars.label = t("fill-mask.nth", { n: i + 1 });
       return bars;
     });
-    const boxes = this.bars.map((bars, i) => h("div", { class: "mask-box" }, masks.length > 1 && h("h3", null, t("fill-mask.nth", { n: i + 1 })), bars));
+    const boxes = this.bars.map((bars, i) => h("div", { class: "mask-box" }, masks.length > 1 && h("h2", { class: "minor" }, t("fill-mask.nth", { n: i + 1 })), bars));
     replace(this.out, this.whole, h("div", { class: "mask-boxes" }, boxes), h("p", { class: "muted small" }, t("fill-mask.click")));
   }
 

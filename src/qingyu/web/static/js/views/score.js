@@ -98,7 +98,7 @@ class Score extends TaskView {
           }),
         ),
       );
-    return replace(place, h("h3", null, t("score.suspects", { n: result.suspects.length })), h("ul", { class: "suspects" }, result.suspects.map(one)));
+    return replace(place, h("h2", { class: "minor" }, t("score.suspects", { n: result.suspects.length })), h("ul", { class: "suspects" }, result.suspects.map(one)));
   }
 }
 

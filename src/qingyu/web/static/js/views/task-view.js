@@ -94,7 +94,7 @@ export class TaskView extends HTMLElement {
 
   disconnectedCallback() {
     this.#unwatch?.();
-    this.#asked?.abort();
+    this.#drop();
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
   }
 
@@ -143,15 +143,14 @@ export class TaskView extends HTMLElement {
       };
       return h("button", { type: "button", class: "example", onclick: put }, patch.title ?? patch.text);
     };
-    return h("div", { class: "examples" }, h("h3", null, t("examples")), h("div", { class: "example-list" }, list.map(chip)));
+    return h("div", { class: "examples" }, h("h2", { class: "minor" }, t("examples")), h("div", { class: "example-list" }, list.map(chip)));
   }
 
   /** Asks the service; a newer question drops an older one, and its answer with it. */
   async run({ asked = false } = {}) {
     clearTimeout(this.#timers.ask);
     clearTimeout(this.#timers.keep);
-    this.#asked?.abort();
-    this.#asked = null;
+    this.#drop();
     note(this.constructor.id, this.params());
     const body = this.body();
     if (body === null) return this.#rest(asked);
@@ -181,6 +180,11 @@ export class TaskView extends HTMLElement {
         this.removeAttribute("aria-busy");
       }
     }
+  }
+
+  #drop() {
+    this.#asked?.abort();
+    this.#asked = null;
   }
 
   #rest(asked) {
