@@ -14,7 +14,21 @@ from typing import Annotated
 import typer
 
 from qingyu import __version__
-from qingyu.cli import build, console, doctor, fill, models, serve
+from qingyu.cli import (
+    build,
+    check,
+    classify,
+    console,
+    doctor,
+    embed,
+    fill,
+    models,
+    ner,
+    score,
+    serve,
+    similar,
+    zero_shot,
+)
 from qingyu.errors import QingyuError
 
 __all__ = ["app", "main", "run"]
@@ -29,6 +43,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("fill")(fill.fill)
+app.command("score")(score.score)
+app.command("check")(check.check)
+app.command("zero-shot")(zero_shot.zero_shot)
+app.command("classify")(classify.classify)
+app.command("similar")(similar.similar)
+app.command("ner")(ner.ner)
+app.command("embed")(embed.embed)
 app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)

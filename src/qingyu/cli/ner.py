@@ -1,0 +1,60 @@
+"""`qingyu ner`: names of people, places and organisations in a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qingyu.cli.texts import (
+    DEFAULT_MODEL,
+    AsJson,
+    HeadName,
+    ModelName,
+    Texts,
+    Threads,
+    answer_texts,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qingyu.types import TokenClassificationResult
+
+COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
+
+
+def ner(
+    texts: Texts = None,
+    head: HeadName = None,
+    model: ModelName = DEFAULT_MODEL,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """实体：找出人名、地名、机构名 / Names of people, places and organisations.
+
+    例 / Example: qingyu ner "王小明在北京大学读书。"
+    """
+    answer_texts(
+        texts,
+        model,
+        threads,
+        as_json,
+        lambda m, batch: m.token_classification(batch, head=head),
+        draw,
+    )
+
+
+def draw(screen: Console, result: TokenClassificationResult) -> None:
+    """The text with its entities in colour, and a line for each."""
+    from rich.text import Text
+
+    kinds = sorted({one.label for one in result.entities})
+    colours = {kind: COLOURS[i % len(COLOURS)] for i, kind in enumerate(kinds)}
+    shown = Text(result.text, style="bold")
+    for one in result.entities:
+        shown.stylize(colours[one.label], one.start, one.end)
+    screen.print(shown)
+    for one in result.entities:
+        name = Text(one.text, style=colours[one.label])
+        screen.print(Text.assemble(f"    {one.label}  ", name, f"  {one.score:.1%}"))
+    if not result.entities:
+        screen.print(Text("    没有找到 / none found", style="dim"))

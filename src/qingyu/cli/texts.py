@@ -1,0 +1,163 @@
+"""What all commands that answer texts share: their options, and the way from texts to answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
+
+import typer
+
+from qingyu.cli import console
+from qingyu.cli.lines import Line, arguments_as_lines, read_lines
+from qingyu.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qingyu.model import Model
+    from qingyu.types import Result
+
+R = TypeVar("R", bound="Result")
+DEFAULT_MODEL = "qingyu-small-zh"
+BAR_WIDTH = 30
+
+Texts: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TEXT", help="文本；不写则逐行读标准输入 / Text; none: lines of stdin."),
+]
+ModelName: TypeAlias = Annotated[
+    str, typer.Option("--model", "-m", help="模型名或目录 / Name or directory of a bundle.")
+]
+Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="线程数，默认随可用 CPU / Default: the CPUs allowed."),
+]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="每条结果一行 JSON / One line of JSON per text.")
+]
+HeadName: TypeAlias = Annotated[
+    str | None, typer.Option("--head", help="用哪个头 / Which head of the model.")
+]
+
+
+def answer_texts(
+    texts: list[str] | None,
+    model: str,
+    threads: int | None,
+    as_json: bool,
+    ask: Callable[[Model, list[str]], Sequence[R]],
+    draw: Callable[[Console, R], None],
+) -> None:
+    """Answer arguments or lines of standard input as they arrive, in order.
+
+    `ask` answers several texts together. A text that is refused is told on standard error, does
+    not keep the others from their answers, and makes the exit status 2.
+    """
+    batches = _batches(texts)
+    import qingyu
+
+    show = _shown(as_json, draw)
+    bad = False
+    with closing(qingyu.load(model, threads=threads)) as loaded:
+        for batch in batches:
+            good = [line.text for line in batch if line.error is None]
+            answers = iter(_ask(loaded, good, ask))
+            for line in batch:
+                answer = line.error if line.error is not None else next(answers)
+                if isinstance(answer, InputError):
+                    bad = True
+                    _refuse(line, answer, as_json=as_json)
+                else:
+                    show(answer)
+            sys.stdout.flush()
+    if bad:
+        raise typer.Exit(console.BAD_INPUT)
+
+
+def answer_once(
+    model: str,
+    threads: int | None,
+    as_json: bool,
+    ask: Callable[[Model], R],
+    draw: Callable[[Console, R], None],
+) -> None:
+    """One question, one answer."""
+    import qingyu
+
+    with closing(qingyu.load(model, threads=threads)) as loaded:
+        _shown(as_json, draw)(ask(loaded))
+
+
+def draw_bars(screen: Console, rows: Iterable[tuple[str, float]]) -> None:
+    """Names with a probability each, as bars."""
+    from rich.bar import Bar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1))
+    for name, score in rows:
+        bar = Bar(size=1, begin=0, end=score, width=BAR_WIDTH, color="green")
+        table.add_row("   ", Text(name), bar, f"{score:6.1%}")
+    screen.print(table)
+
+
+def draw_text(screen: Console, text: str, *, truncated: bool = False) -> None:
+    """The text an answer is about, and whether some of it was not read."""
+    from rich.text import Text
+
+    screen.print(Text(text, style="bold"))
+    if truncated:
+        screen.print(Text("  （文本过长，只读了一部分 / only a part of the text was read）", "dim"))
+
+
+def read_texts(path: str) -> list[str]:
+    """The lines of a UTF-8 file that are not blank. Raises InputError."""
+    from pathlib import Path
+
+    try:
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"无法读取 {path}：{error}", f"Cannot read {path}: {error}") from error
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise InputError(f"{path} 中没有文本。", f"There is no text in {path}.")
+    return found
+
+
+def _shown(as_json: bool, draw: Callable[[Console, R], None]) -> Callable[[R], None]:
+    if as_json:
+        return lambda result: console.print_json(result.to_dict())
+    screen = console.rich_console()
+    return lambda result: draw(screen, result)
+
+
+def _batches(texts: list[str] | None) -> Iterable[list[Line]]:
+    if texts:
+        return [arguments_as_lines(texts)]
+    if sys.stdin.isatty():
+        console.note("输入文本，每行一句，Ctrl-D 结束", "one text a line, Ctrl-D ends")
+    return read_lines(sys.stdin.buffer)
+
+
+def _ask(
+    model: Model, texts: list[str], ask: Callable[[Model, list[str]], Sequence[R]]
+) -> list[R | InputError]:
+    """Ask about all texts together; where one is refused, halve until it stands alone."""
+    if not texts:
+        return []
+    try:
+        return list(ask(model, texts))
+    except InputError as error:
+        if len(texts) == 1:
+            return [error]
+    middle = len(texts) // 2
+    return _ask(model, texts[:middle], ask) + _ask(model, texts[middle:], ask)
+
+
+def _refuse(line: Line, error: InputError, *, as_json: bool) -> None:
+    console.complain(f"{line.label_zh}{error.zh}", f"{line.label_en}{error.en}")
+    if as_json:
+        said = {"code": error.code, "message": error.zh, "message_en": error.en}
+        console.print_json({"line": line.number, "text": line.text, "error": said})
