@@ -1,0 +1,188 @@
+"""How good a bundle is on labelled sets: the table of its model card.
+
+    python bench/quality.py LABELLED [--model NAME] [--limit N]
+
+LABELLED is a folder, or an archive of one, that holds <task>/<dataset>/dev.jsonl as the training
+recipe reads them. All answers come through the public Python API of the bundle as it ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import qingyu
+from qingyu.model import Model
+
+Row = dict[str, Any]
+# Entity types of the sets to those of the model; the rest do not count.
+ENTITY = {
+    "PER": "PER", "LOC": "LOC", "ORG": "ORG", "name": "PER", "address": "LOC", "scene": "LOC",
+    "company": "ORG", "government": "ORG", "organization": "ORG",
+}  # fmt: skip
+TEMPLATES = ["这段话说的是{}。", "主题是{}。", "这是关于{}的内容。"]
+WAYS: dict[str, dict[str, Any]] = {
+    "template": {},
+    "three templates": {"hypothesis_template": TEMPLATES},
+    "no template": {"hypothesis_template": "{}"},
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    task: str
+    name: str
+    rows: int
+    measure: str
+    value: float
+    seconds: float
+
+
+def read_sets(source: Path) -> dict[tuple[str, str], tuple[str, bytes]]:
+    """For each task and dataset of a folder or an archive: the split to measure, and its file.
+
+    That is dev; of the topics without one, train.
+    """
+    found: dict[tuple[str, str], tuple[str, bytes]] = {}
+    for path, raw in _files(source):
+        task, name, split = (*path.split("/")[-3:-1], path.split("/")[-1].removesuffix(".jsonl"))
+        wanted = task in MEASURES and (task != "cls" or name in TOPICS)
+        if wanted and (split == "dev" or (split, task) == ("train", "cls")):
+            found[task, name] = max(found.get((task, name), ("", b"")), (split, raw()), key=_dev)
+    return dict(sorted(found.items()))
+
+
+def _dev(one: tuple[str, bytes]) -> int:
+    return ["", "train", "dev"].index(one[0])
+
+
+def _files(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    if source.is_dir():
+        for path in sorted(source.glob("**/*.jsonl")):
+            yield path.as_posix(), path.read_bytes
+        return
+    with tarfile.open(source) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is not None and member.name.endswith(".jsonl"):
+                yield member.name, file.read
+
+
+def share(found: Sequence[object], wanted: Sequence[object]) -> float:
+    return sum(a == b for a, b in zip(found, wanted, strict=True)) / len(wanted)
+
+
+def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
+    """(start, end, type) of the entities of a BIO sequence, as types of the model."""
+    found, start, kind = set(), 0, ""
+    for at, tag in enumerate([*tags, "O"]):
+        place, _, this = tag.partition("-")
+        if kind and (place != "I" or this != kind):
+            if kind in ENTITY:
+                found.add((start, at, ENTITY[kind]))
+            kind = ""
+        if this and not kind:
+            start, kind = at, this
+    return found
+
+
+def sentiment(model: Model, rows: list[Row]) -> dict[str, float]:
+    results = model.classify([row["text"] for row in rows], head="sentiment")
+    return {"accuracy": share([r.label for r in results], [row["label"] for row in rows])}
+
+
+def pairs(model: Model, rows: list[Row]) -> dict[str, float]:
+    results = model.similarity([row["a"] for row in rows], [row["b"] for row in rows])
+    return {"accuracy": share([r.score > 0.5 for r in results], [bool(r["label"]) for r in rows])}
+
+
+def inference(model: Model, rows: list[Row]) -> dict[str, float]:
+    tasks = [
+        model.steps("text-classification", row["premise"], row["hypothesis"], head="nli")
+        for row in rows
+    ]
+    found = [result.label for result in model.complete_all(tasks)]
+    return {"accuracy": share(found, [row["label"] for row in rows])}
+
+
+def entities(model: Model, rows: list[Row]) -> dict[str, float]:
+    """Entity F1: start, end and type all right."""
+    right = told = true = 0
+    results = model.token_classification(["".join(row["text"]) for row in rows])
+    for result, row in zip(results, rows, strict=True):
+        found = {(one.start, one.end, one.label) for one in result.entities}
+        known = spans(row["tags"])
+        right, told, true = right + len(found & known), told + len(found), true + len(known)
+    return {"entity F1": 2 * right / (told + true)}
+
+
+def topics(model: Model, rows: list[Row]) -> dict[str, float]:
+    labels = sorted({row["label"] for row in rows})
+    texts = [row["text"] for row in rows]
+    found = {}
+    for way, parameters in WAYS.items():
+        results = model.zero_shot(texts, labels, **parameters)
+        right = share([r.labels[0] for r in results], [row["label"] for row in rows])
+        found[f"accuracy of {len(labels)} labels, {way}"] = right
+    return found
+
+
+MEASURES: dict[str, Callable[[Model, list[Row]], dict[str, float]]] = {
+    "sentiment": sentiment,
+    "pair": pairs,
+    "nli": inference,
+    "ner": entities,
+    "cls": topics,
+}
+TOPICS = ("tnews", "online_shopping_category")
+
+
+def measure(model: Model, source: Path, limit: int) -> Iterator[Figure]:
+    for (task, name), (split, raw) in read_sets(source).items():
+        rows = [json.loads(line) for line in raw.decode().split("\n") if line]
+        if task == "pair":
+            rows = [row for row in rows if "label" in row]
+        rows = rows[:: max(1, len(rows) // limit)][:limit]
+        if not rows:
+            continue
+        begun = time.perf_counter()
+        for what, value in MEASURES[task](model, rows).items():
+            seconds = time.perf_counter() - begun
+            yield Figure(task, f"{name} {split}", len(rows), what, value, seconds)
+            begun += seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("labelled", type=Path)
+    parser.add_argument("--model", default="qingyu-small-zh")
+    parser.add_argument(
+        "--limit", type=int, default=1 << 30, help="rows of each set, spread over it"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    arguments = parser.parse_args()
+    model = qingyu.load(arguments.model)
+    print(f"{model.name} {model.manifest.precision} {model.digest[:12]}\n")
+    print("| task | set | rows | measure | value |\n|---|---|---|---|---|")
+    figures = []
+    for one in measure(model, arguments.labelled, arguments.limit):
+        figures.append(vars(one))
+        print(
+            f"| {one.task} | {one.name} | {one.rows:,} | {one.measure} | {one.value:.4f} |",
+            flush=True,
+        )
+    if arguments.json:
+        about = {"model": model.name, "digest": model.digest, "figures": figures}
+        arguments.json.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
