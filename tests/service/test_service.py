@@ -93,8 +93,7 @@ class Bench:
         assert await asyncio.to_thread(self.model.entered.wait, 10)
 
     async def settled(self) -> None:
-        while self.service.scheduler.queued_tokens or self.service._inflight:
-            await asyncio.sleep(0.001)
+        await until(lambda: not (self.service.scheduler.queued_tokens or self.service._inflight))
 
 
 @asynccontextmanager
@@ -123,6 +122,11 @@ async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIt
         models[-1].gate.set()
         await service.stop()
         assert all(model.closed for model in models)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.001)
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -335,8 +339,7 @@ def test_a_full_queue_refuses_before_tokenising(tmp_path: Path) -> None:
             asked = [asyncio.ensure_future(b.ask(say("a")))]
             await b.entered()
             asked += [asyncio.ensure_future(b.ask(say("很" * (n + 1)))) for n in range(9)]
-            while b.service.scheduler.queued_tokens < 8:
-                await asyncio.sleep(0)
+            await until(lambda: b.service.scheduler.queued_tokens >= 8)
             b.model.steps = lambda *_: pytest.fail("tokenised")  # type: ignore[method-assign]
             with pytest.raises(OverloadedError):
                 await b.ask(say("x"))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     Metric,
 )
 from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Scope
 
 from qingyu.service.memory import resident_bytes
@@ -19,16 +21,24 @@ from qingyu.service.service import Service
 from .context import RequestContext
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it too, when imported
 BUCKETS = (
     0.002, 0.004, 0.007, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 15.0, 30.0,
 )  # fmt: skip
 
 
 class Metrics:
-    """One registry for one application, so that several can live in a process."""
+    """One registry for one application, so that several can live in a process.
+
+    Where there are several processes, counts are summed over all of them, and what is read off the
+    service is this process's own, with its number as a label.
+    """
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self.own = CollectorRegistry()
+        self.shared = bool(os.environ.get(SHARED_VARIABLE))
         self.in_flight = 0
         self._requests = Counter(
             "qingyu_requests", "Requests answered", ["path", "status"], registry=self.registry
@@ -49,7 +59,7 @@ class Metrics:
 
     def watch(self, service: Service) -> None:
         """Read the service's own numbers at each scrape."""
-        self.registry.register(_ServiceNumbers(self, service))
+        self.own.register(_ServiceNumbers(self, service))
 
     def count(self, scope: Scope, status: int, context: RequestContext) -> None:
         # Only paths that exist become labels: clients cannot make series.
@@ -62,7 +72,11 @@ class Metrics:
             self._seconds.labels(context.task).observe(context.elapsed_ms / 1e3)
 
     def text(self) -> bytes:
-        return generate_latest(self.registry)
+        counts = self.registry
+        if self.shared:
+            counts = CollectorRegistry()
+            MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
+        return generate_latest(counts) + generate_latest(self.own)
 
 
 class _ServiceNumbers:
@@ -75,7 +89,7 @@ class _ServiceNumbers:
     def collect(self) -> Iterator[Metric]:
         service = self._service
         scheduler, stats, cache = service.scheduler, service.scheduler.stats, service.cache
-        gauges = {
+        gauges: dict[str, tuple[str, float]] = {
             "requests_in_flight": ("Requests being answered", self._metrics.in_flight),
             "queue_tokens": ("Tokens charged to the queue", scheduler.queued_tokens),
             "queue_limit_tokens": ("Tokens the queue takes", scheduler.max_queue_tokens),
@@ -102,19 +116,23 @@ class _ServiceNumbers:
             "model_loads": ("Models loaded", service.registry.loads),
             "model_evictions": ("Models unloaded for room", service.registry.evictions),
         }
-        for name, (text, value) in gauges.items():
-            yield GaugeMetricFamily(f"qingyu_{name}", text, float(value))
-        for name, (text, value) in counters.items():
-            yield CounterMetricFamily(f"qingyu_{name}", text, float(value))
-        fill = GaugeMetricFamily(
-            "qingyu_batch_fill", "Mean tokens of a batch, as a share of the most it may hold"
-        )
         most = scheduler.max_batch_tokens * max(1, stats.batches)
-        fill.add_metric([], stats.tokens / most)
-        yield fill
+        gauges["batch_fill"] = (
+            "Mean tokens of a batch, as a share of the most it may hold",
+            stats.tokens / most,
+        )
+        names, values = (["process"], [str(os.getpid())]) if self._metrics.shared else ([], [])
+        for name, (text, value) in gauges.items():
+            gauge = GaugeMetricFamily(f"qingyu_{name}", text, labels=names)
+            gauge.add_metric(values, float(value))
+            yield gauge
+        for name, (text, value) in counters.items():
+            counter = CounterMetricFamily(f"qingyu_{name}", text, labels=names)
+            counter.add_metric(values, float(value))
+            yield counter
         memory = GaugeMetricFamily(
-            "qingyu_model_bytes", "Memory of a loaded model", labels=["model"]
+            "qingyu_model_bytes", "Memory of a loaded model", labels=["model", *names]
         )
         for model, size in service.registry.memory().items():
-            memory.add_metric([model], size)
+            memory.add_metric([model, *values], size)
         yield memory

@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from qingyu.engine.threads import available_cpus
 from qingyu.errors import SettingsError
 from qingyu.settings import Settings
 
@@ -27,12 +28,21 @@ def serve(settings: Settings) -> None:
     loading the default model raises."""
     listener = listen(settings)
     print(_greeting(address_of(listener)), file=sys.stderr, flush=True)
-    run(settings, listener)
+    if settings.workers == 1:
+        run(settings, listener)
+        return
+
+    from .processes import Processes
+
+    Processes(settings, listener).run()
 
 
 def run(settings: Settings, listener: socket.socket) -> None:
     """One process's whole life on a socket that listens already."""
     set_up_logging(settings.log_format, settings.log_level)
+    if settings.workers > 1 and settings.threads is None:  # they share the cores
+        share = max(1, available_cpus() // settings.workers)
+        settings = settings.model_copy(update={"threads": share})
     server = Server(create_app(settings), settings)
     server.run([listener])
     if server.state.failure is not None:
