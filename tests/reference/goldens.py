@@ -19,7 +19,7 @@ def save_npz(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def save_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object whose lists of objects stand one object a line."""
+    """Write a JSON object in which every object of a list, however deep, takes one line."""
     path.write_text(_dump(value, 0) + "\n", encoding="utf-8")
     print(f"{path.name}: {path.stat().st_size:,} bytes")
 
@@ -34,17 +34,10 @@ def rounded(values: Any, digits: int = 6) -> Any:
 
 def _dump(value: Any, depth: int) -> str:
     pad = "  " * (depth + 1)
-    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
-        if depth == 0 or any(_holds_objects(item) for item in value.values()):
-            rows = [
-                f"{pad}{json.dumps(key)}: {_dump(item, depth + 1)}" for key, item in value.items()
-            ]
-            return "{\n" + ",\n".join(rows) + "\n" + "  " * depth + "}"
-    elif _holds_objects(value):
-        rows = [pad + _dump(item, depth + 1) for item in value]
-        return "[\n" + ",\n".join(rows) + "\n" + "  " * depth + "]"
+    if isinstance(value, dict):
+        rows = [f"{pad}{json.dumps(key)}: {_dump(item, depth + 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(rows) + "\n" + pad[2:] + "}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        rows = [pad + json.dumps(item, ensure_ascii=False) for item in value]
+        return "[\n" + ",\n".join(rows) + "\n" + pad[2:] + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _holds_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, dict) for item in value)

@@ -21,13 +21,16 @@ from goldens import GOLDEN
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tiny_recipes import RECIPES, Recipe
+from tiny_texts import TEXTS
 
+SPREAD = {"embed": 0.5, "classifier.weight": 0.9, "out_proj": 0.9, "": 0.3}
 END_GAIN = 2.0
+BEGIN = -1.0
 
 
 def draw(name: str, model: torch.nn.Module, spread: dict[str, float]) -> None:
     """Fill every parameter: norms about 1, biases about 0, matrices by `spread`."""
-    spreads = [*spread.items(), ("embed", 0.5), ("", 0.3)]
+    spreads = [*spread.items(), *SPREAD.items()]
     norms = {
         f"{path}.weight"
         for path, module in model.named_modules()
@@ -49,6 +52,23 @@ def normal(name: str, path: str, shape: torch.Size) -> torch.Tensor:
     """Draw float32 normal values from a generator seeded by checkpoint and parameter name."""
     random = np.random.default_rng([zlib.crc32(name.encode()), zlib.crc32(path.encode())])
     return torch.from_numpy(random.standard_normal(tuple(shape)).astype(np.float32))
+
+
+@torch.inference_mode()
+def centre(model: Any, folder: Path) -> None:
+    """Shift a classifier's bias so that every label wins somewhere on the texts; B- tags less."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    token_level = "TokenClassification" in type(model).__name__
+    model.double().eval()
+    rows = []
+    for text in TEXTS:
+        logits = model(**tokenizer(text, return_tensors="pt")).logits[0]
+        rows.append(logits[1:-1] if token_level else logits[None])
+    begins = [label.startswith("B-") for label in model.config.id2label.values()]
+    shift = BEGIN * torch.tensor(begins) - torch.cat(rows).mean(0)
+    bias = getattr(model.classifier, "out_proj", model.classifier).bias
+    bias.copy_(bias + shift)
+    model.float()
 
 
 def tensors_of(model: Any) -> dict[str, torch.Tensor]:
@@ -82,6 +102,8 @@ def write(name: str, recipe: Recipe, out: Path) -> None:
     loaded = transformers.AutoConfig.from_pretrained(folder)
     model = getattr(transformers, recipe.saved_as or recipe.architecture)(loaded)
     draw(name, model, recipe.spread)
+    if recipe.labels is not None:
+        centre(model, folder)
     tensors = tensors_of(model)
     if config.get("tie_word_embeddings") is False:
         # transformers 5 ties every T5 it builds, and unties one whose file holds both matrices.
