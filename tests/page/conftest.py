@@ -18,7 +18,9 @@ PATIENCE = 15_000  # ms; spent only where something is wrong, or the machine is 
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it lives its event loop counts as running, and later tests could
+# not run one of their own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
