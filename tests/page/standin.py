@@ -138,6 +138,7 @@ MODEL = {
     "loaded": True,
     "pinned": False,
     "memory_bytes": 61_000_000,
+    "licence": "Apache-2.0",
     "accuracy": {
         "hidden": {"cosine": 0.999735},
         "fill-mask": {"rows": 64, "top1": 0.96875, "kl": 0.001557},

@@ -273,6 +273,45 @@ def test_broken_files(page: Page, standin: StandIn) -> None:
         expect(page.locator(".table")).to_contain_text("正面")
 
 
+def test_pairs_of_columns(page: Page, standin: StandIn) -> None:
+    """Similarity reads two columns of each row, and sends them as two lists of one length."""
+    page.goto(f"{standin.url}#/files")
+    rows = ["问,答,n", *(f"怎么退款{i},如何退钱{i},{i}" for i in range(60))]
+    drop(page, "a.csv", "\n".join(rows), "sentence-similarity")
+    expect(page.get_by_role("combobox", name="第二句所在的列")).to_have_value("1")
+    expect(page.locator(".table tbody tr").first).to_contain_text("0.8700")
+    expect(start(page)).to_contain_text("已完成")
+    body = standin.asked[-1][1]
+    assert (body["text"][-1], body["text_pair"][-1]) == ("怎么退款59", "如何退钱59")
+    assert rows_of(save(page, "CSV"))[60][:5] == [
+        "怎么退款59",
+        "如何退钱59",
+        "59",
+        "相似",
+        "0.8700",
+    ]
+
+
+def test_the_task_is_guessed(page: Page, standin: StandIn) -> None:
+    """A column with blanks is offered fill-mask, another one classification; the choice stays."""
+    page.goto(f"{standin.url}#/files")
+    page.set_input_files(
+        "input[type=file]",
+        files=[{"name": "a.txt", "mimeType": "text/plain", "buffer": "天[MASK]好".encode()}],
+    )
+    task = page.get_by_role("combobox", name="任务")
+    expect(task).to_have_value("fill-mask")
+    expect(page.locator(".table tbody tr")).to_contain_text("天好好")
+    task.select_option("score")
+    plain = {"name": "b.txt", "mimeType": "text/plain", "buffer": "天好".encode()}
+    page.set_input_files("input[type=file]", files=[plain])
+    expect(page.get_by_role("region", name="b.txt")).to_be_visible()
+    expect(task).to_have_value("score")
+    page.reload()
+    page.set_input_files("input[type=file]", files=[plain])
+    expect(task).to_have_value("text-classification")
+
+
 def test_zero_shot_needs_its_labels_first(page: Page, standin: StandIn) -> None:
     """Without labels nothing starts; with them the preview answers, and the job carries them."""
     page.goto(f"{standin.url}#/files")

@@ -1,7 +1,7 @@
 // Runs a job: chunk by chunk through the service, patient with a busy or absent one.
 import * as api from "../api.js";
 import * as jobs from "./jobs.js";
-import { FILE_TASKS } from "./tasks.js";
+import { FILE_TASKS, input } from "./tasks.js";
 
 const FIRST_WAIT = 0.5; // seconds, doubled up to LONGEST_WAIT while the service stays away
 const LONGEST_WAIT = 15;
@@ -27,7 +27,7 @@ function sleep(seconds, signal) {
 
 /** One result or `{error: {zh, en}}` a text. `waiting(error, seconds)` hears of each wait. */
 export async function answer(task, options, texts, { signal, waiting = () => {} }) {
-  const out = texts.map((text) => (text.trim() ? null : EMPTY));
+  const out = texts.map((text) => ([text].flat().every((part) => part.trim()) ? null : EMPTY));
   const asked = texts.flatMap((text, i) => (out[i] ? [] : [i]));
   const settle = async (rows) => {
     if (rows.length === 0) return;
@@ -123,7 +123,7 @@ class Run {
     try {
       for (let n = jobs.first(job); n < jobs.chunks(job) && !signal.aborted; n += 1) {
         const part = await jobs.chunk(job, n);
-        const texts = part.rows.map((row) => row[job.column]);
+        const texts = part.rows.map((row) => input(row, job.column, job.options));
         part.out = await answer(job.task, job.options, texts, { signal, waiting });
         job.done += part.rows.length;
         job.failed += part.out.filter((r) => r.error).length;

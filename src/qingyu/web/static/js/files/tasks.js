@@ -1,5 +1,6 @@
 // How each task reads a column of texts and what columns it adds.
 // `fields`: options to ask for; `body(texts, options)`: the request; `row(result)`: added cells.
+// A task with the field "pair" reads a second column; its texts are `[first, second]`.
 import { surface } from "../text.js";
 
 const digits = (score) => score.toFixed(4);
@@ -16,19 +17,33 @@ export const FILE_TASKS = {
     columns: ["filled", "candidates"],
     row: (r) => [r.sequence, r.masks.map((m) => m.candidates.map((c) => `${surface(c.token)} ${digits(c.score)}`).join("; ")).join(" | ")],
   },
+  "text-classification": { fields: [], options: {}, body: (text) => ({ text }), ...ranked },
   "zero-shot-classification": {
     fields: ["labels", "template", "multi"],
     options: { labels: [], template: "", multi: false },
     body: (text, { labels, template, multi }) => ({ text, candidate_labels: labels, hypothesis_template: template, multi_label: multi }),
     ...ranked,
   },
-  "text-classification": { fields: [], options: {}, body: (text) => ({ text }), ...ranked },
   "token-classification": {
     fields: [],
     options: {},
     body: (text) => ({ text }),
     columns: ["entities"],
     row: (r) => [r.entities.map((e) => `${e.text}/${e.label}`).join("; ")],
+  },
+  "sentence-similarity": {
+    fields: ["pair"],
+    options: { pair: 0 },
+    body: (text) => (typeof text[0] === "string" ? { text: text[0], text_pair: text[1] } : { text: text.map((x) => x[0]), text_pair: text.map((x) => x[1]) }),
+    columns: ["label", "score"],
+    row: (r) => [r.label, digits(r.score)],
+  },
+  check: {
+    fields: [],
+    options: {},
+    body: (text) => ({ text }),
+    columns: ["corrected", "suspects"],
+    row: (r) => [r.corrected, r.suspects.map((x) => `${x.start} ${x.text}→${surface(x.candidates[0]?.token ?? "")}`).join("; ")],
   },
   score: {
     fields: [],
@@ -38,3 +53,6 @@ export const FILE_TASKS = {
     row: (r) => [r.perplexity.toFixed(2)],
   },
 };
+
+/** What a task reads of a row: one cell, or two. */
+export const input = (row, column, { pair }) => (pair === undefined ? row[column] : [row[column], row[pair]]);

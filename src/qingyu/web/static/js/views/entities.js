@@ -12,7 +12,7 @@ const SHORT = 14; // characters of an entity kept on one line with its label
 class Entities extends TaskView {
   static id = "entities";
   static task = "token-classification";
-  static defaults = { text: "" };
+  static defaults = { text: "王小明上周从北京大学毕业，去了深圳的华为公司工作。" };
   static examples = [
     "王小明上周从北京大学毕业，去了深圳的华为公司工作。",
     "2023年9月，第十九届亚洲运动会在杭州奥体中心开幕。",

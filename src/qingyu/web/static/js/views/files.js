@@ -5,7 +5,7 @@ import { FileError } from "../files/decode.js";
 import * as jobs from "../files/jobs.js";
 import { answer, news, running, start } from "../files/run.js";
 import { readTable, textColumn } from "../files/table.js";
-import { FILE_TASKS } from "../files/tasks.js";
+import { FILE_TASKS, input } from "../files/tasks.js";
 import { count } from "../format.js";
 import { either, t } from "../i18n.js";
 import "../parts/chips.js";
@@ -14,12 +14,19 @@ import "../parts/job-card.js";
 import { keyForm } from "../parts/notice.js";
 import { TEMPLATES, templateField } from "../parts/template.js";
 import { get } from "../store.js";
+import { findMasks } from "../text.js";
 
 const ROWS = 5; // previewed
 const COLUMNS = 6; // previewed
 const PAUSE = 350; // ms after the last change of an option
 
 const words = (error) => (error instanceof FileError ? t(error.text.name, error.text.values) : (error.text ?? t("file.unknown")));
+
+/** The task to begin with: filling blanks where the texts have some, else classifying. */
+function likely(able, { rows }, column) {
+  const blank = rows.slice(0, ROWS).some((row) => findMasks(row[column]).length);
+  return able.find((task) => (task === "fill-mask") === blank) ?? able[0];
+}
 
 class Files extends HTMLElement {
   #draft = h("div");
@@ -65,8 +72,8 @@ class Files extends HTMLElement {
       if (get("models").length === 0) await api.models();
       const table = await readTable(file, how);
       const able = Object.keys(FILE_TASKS).filter(api.offers);
-      const before = this.work?.task;
-      this.work = { file, how, table, column: textColumn(table), task: able.includes(before) ? before : able[0], able };
+      const column = textColumn(table);
+      this.work = { file, how, table, column, able, task: this.work?.task ?? likely(able, table, column) };
       this.#options();
       this.#form();
     } catch (error) {
@@ -80,7 +87,9 @@ class Files extends HTMLElement {
   /** The options of the chosen task, as they start out. */
   #options() {
     this.work.options = structuredClone(FILE_TASKS[this.work.task].options);
-    if ("template" in this.work.options) this.work.options.template = TEMPLATES[0];
+    const { options, column, table } = this.work;
+    if ("template" in options) options.template = TEMPLATES[0];
+    if ("pair" in options) options.pair = column + 1 < table.header.length ? column + 1 : 0;
   }
 
   #form() {
@@ -134,6 +143,7 @@ class Files extends HTMLElement {
       this.#timer = setTimeout(() => this.#preview(), PAUSE);
     };
     if (name === "top_k") return h("div", { class: "field" }, h("span", null, t("fill-mask.top_k")), h("div", null, segmented(t("fill-mask.top_k"), [[1, "1"], [5, "5"], [10, "10"]], options.top_k, change)));
+    if (name === "pair") return field(t("files.pair"), select(this.work.table.header.map((n, i) => [String(i), n]), String(options.pair), (value) => change(Number(value))));
     if (name === "template") return templateField(options.template, change);
     if (name === "multi") return toggle(t("zero-shot.multi"), options.multi, change);
     const chips = h("qy-chips", { onchange: (e) => change(e.detail) });
@@ -154,7 +164,7 @@ class Files extends HTMLElement {
     if (wanting) return;
     try {
       const waiting = (error) => replace(this.word, error.text, t("job.waiting"));
-      const out = await answer(task, options, rows.map((row) => row[column]), { signal: mine.signal, waiting });
+      const out = await answer(task, options, rows.map((row) => input(row, column, options)), { signal: mine.signal, waiting });
       replace(this.word, t("files.previewed", { n: rows.length }));
       this.#table(rows, out);
     } catch (error) {
@@ -166,8 +176,9 @@ class Files extends HTMLElement {
   #table(rows, out) {
     const { table, column, task } = this.work;
     const { columns, row: cells } = FILE_TASKS[task];
-    const others = table.header.map((_, i) => i).filter((i) => i !== column);
-    const shown = [column, ...others.slice(0, COLUMNS - 1)].sort((a, b) => a - b);
+    const picked = new Set([column, this.work.options.pair ?? column]);
+    const others = table.header.map((_, i) => i).filter((i) => !picked.has(i));
+    const shown = [...picked, ...others.slice(0, COLUMNS - picked.size)].sort((a, b) => a - b);
     const added = (result) => {
       if (!result) return columns.map(() => h("td", { class: "new" }, "…"));
       if (result.error) return [h("td", { class: "new bad", colSpan: columns.length }, either(result.error.zh, result.error.en))];
@@ -178,8 +189,8 @@ class Files extends HTMLElement {
       h(
         "table",
         { class: "table" },
-        h("thead", null, h("tr", null, shown.map((i) => h("th", { scope: "col", class: i === column ? "picked" : "" }, table.header[i])), columns.map((c) => h("th", { scope: "col", class: "new" }, t(`column.${c}`))))),
-        h("tbody", null, rows.map((row, n) => h("tr", null, shown.map((i) => h("td", { class: i === column ? "picked" : "" }, row[i].slice(0, 200))), added(out?.[n])))),
+        h("thead", null, h("tr", null, shown.map((i) => h("th", { scope: "col", class: picked.has(i) ? "picked" : "" }, table.header[i])), columns.map((c) => h("th", { scope: "col", class: "new" }, t(`column.${c}`))))),
+        h("tbody", null, rows.map((row, n) => h("tr", null, shown.map((i) => h("td", { class: picked.has(i) ? "picked" : "" }, row[i].slice(0, 200))), added(out?.[n])))),
       ),
     );
   }

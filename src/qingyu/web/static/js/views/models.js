@@ -64,6 +64,7 @@ class Models extends HTMLElement {
       ["parameters", model.parameters ? count(model.parameters) : "—"],
       ["precision", model.precision.toUpperCase()],
       ["family", model.family],
+      ["licence", model.licence || "—"],
     ];
     return h(
       "article",

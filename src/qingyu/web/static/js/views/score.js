@@ -12,7 +12,7 @@ const WORST = 8; // nats at which the heat is full: a chance of 1 in 3,000
 class Score extends TaskView {
   static id = "score";
   static task = "score";
-  static defaults = { text: "" };
+  static defaults = { text: "今天天汽真好，我们一起去公圆玩吧。" };
   static examples = ["今天天汽真好，我们一起去公圆玩吧。", "他因为感冒，所以今天没有来上课。", "我门要认真学习，天天向上。", "这个问题已经得到了园满的解决。"];
 
   answer(result, _all, body) {

@@ -8,7 +8,7 @@ import { TaskView } from "./task-view.js";
 class Similarity extends TaskView {
   static id = "similarity";
   static task = "sentence-similarity";
-  static defaults = { text: "", other: "", many: false };
+  static defaults = { text: "怎么修改登录密码？", other: "忘记密码了，在哪里重新设置", many: false };
   static examples = [
     { text: "怎么修改登录密码？", other: "忘记密码了，在哪里重新设置" },
     { text: "今天会下雨吗", other: "明天的会议几点开始" },

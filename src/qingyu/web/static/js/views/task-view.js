@@ -123,7 +123,7 @@ export class TaskView extends HTMLElement {
         h(
           "section",
           { class: "card ask", "aria-label": t("input"), onkeydown: (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && this.run({ asked: true }) },
-          h("div", { class: "sheet" }, this.editor, h("div", { class: "row sheet-foot" }, this.actions(), h("span", { class: "push" }), go)),
+          h("div", { class: "sheet" }, this.editor, h("div", { class: "row sheet-foot" }, this.actions(), button(t("clear"), { kind: "quiet", onclick: () => (this.editor.put(""), this.editor.focus()) }), h("span", { class: "push" }), go)),
           this.#choice,
           this.fields(),
           examples.length > 0 && this.#examples(examples),

@@ -11,7 +11,7 @@ const TOPICS = ["体育", "财经", "科技", "娱乐", "教育"];
 class ZeroShot extends TaskView {
   static id = "zero-shot";
   static task = "zero-shot-classification";
-  static defaults = { text: "", labels: TOPICS, template: TEMPLATES[0], multi: false };
+  static defaults = { text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。", labels: TOPICS, template: TEMPLATES[0], multi: false };
   static examples = [
     { text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。" },
     { text: "央行宣布下调存款准备金率零点五个百分点。" },

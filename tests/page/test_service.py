@@ -1,0 +1,104 @@
+"""The page and the real service together: the shapes agree, and the answers are the model's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from qingyu.bundle import find
+from qingyu.errors import ModelNotFoundError
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+START = 60  # seconds the service may take to be ready on a very busy machine
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service started as people start it."""
+    try:
+        find("qingyu-small-zh")
+    except ModelNotFoundError:
+        pytest.skip("the default bundle is not built")
+    log = tmp_path_factory.mktemp("service") / "log"
+    command = [sys.executable, "-m", "qingyu", "serve", "--port", "0", "--log-format", "text"]
+    with log.open("w") as out, subprocess.Popen(command, stderr=out, stdout=out) as process:
+        try:
+            yield ready(process, log)
+        finally:
+            process.terminate()
+
+
+def ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Reads the address off the log and waits until the model is warm."""
+    end = time.monotonic() + START
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        words = log.read_text().split()
+        address = next((w.rstrip("/") for w in words if w.startswith("http://127.0.0.1:")), None)
+        if address:
+            try:
+                if httpx.get(f"{address}/health/ready").status_code == 200:
+                    return address
+            except httpx.TransportError:
+                pass
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+def test_what_it_is_all_about(page: Page, service: str) -> None:
+    """The sentence of the README, typed: 「好」 leads, and clicking it completes the sentence."""
+    page.goto(service)
+    page.get_by_role("textbox").fill("今天天气真[MASK]啊，适合出去玩。")
+    first = page.locator("qy-bars li").first
+    expect(first).to_contain_text("好")
+    first.get_by_role("button").click()
+    expect(page.get_by_role("textbox")).to_have_value("今天天气真好啊，适合出去玩。")
+
+
+def test_every_task_answers(page: Page, service: str) -> None:
+    """Each view shows an answer of the default model to its own first example."""
+    page.goto(service)
+    seen = {
+        "zero-shot": ("qy-bars li", "体育"),
+        "classify": ("qy-bars li", "正面"),
+        "similarity": (".verdict", "意思相近"),
+        "entities": ("mark.span", "王小明"),
+        "score": (".suspects", "汽"),
+        "models": (".model", "qingyu-small-zh"),
+        "live": ("qy-chart", "请求"),
+    }
+    for view, (place, words) in seen.items():
+        page.evaluate("view => { location.hash = `#/${view}` }", view)
+        expect(page.locator(f"view-{view} {place}").first).to_contain_text(words)
+    ranked = "#/similarity?many=true&text=退款多久到账&other=发票怎么开%0A钱什么时候退给我"
+    page.evaluate("link => { location.hash = link }", ranked)
+    expect(page.locator("qy-bars li").first).to_contain_text("钱什么时候退给我")
+
+
+def test_a_file(page: Page, service: str) -> None:
+    """A job of real length through the real admission control: every row has its answer."""
+    page.goto(f"{service}#/files")
+    rows = [f"第{i}次来这家店，{'味道很差' if i % 2 else '味道很好'}。" for i in range(300)]
+    page.set_input_files(
+        "input[type=file]",
+        files=[{"name": "a.txt", "mimeType": "text/plain", "buffer": "\n".join(rows).encode()}],
+    )
+    page.get_by_role("combobox", name="任务").select_option("text-classification")
+    page.get_by_role("button", name="开始处理").click()
+    job = page.locator("qy-job")
+    expect(job).to_contain_text("已完成", timeout=60_000)
+    expect(job.get_by_text("行出错")).to_be_hidden()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="下载 CSV").click()
+    lines = Path(waiting.value.path()).read_text("utf-8-sig").splitlines()[1:]
+    right = [("负面" in line.split(",")[1]) == bool(i % 2) for i, line in enumerate(lines)]
+    assert len(right) == 300
+    assert sum(right) > 285
