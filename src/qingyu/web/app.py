@@ -33,6 +33,7 @@ from .openapi import add_openapi
 from .pages import page_routes
 from .security import Keys, read_keys
 from .state import State
+from .tables import ROWS
 from .validation import unprocessable
 from .warm import warm
 
@@ -112,7 +113,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
     for router in (routes.task_router(), *(part.router for part in parts)):
         app.include_router(router)
     app.router.routes.extend(page_routes())
-    add_openapi(app)
+    bodies = [row.request for row in ROWS]
+    add_openapi(app, [*bodies, *(part.BODY for part in (routes, huggingface, protocol_v2))])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     if settings.cors_origins:

@@ -92,9 +92,8 @@ def json_response(value: object) -> Response:
 
 
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of a body that the endpoint reads itself."""
+    """The OpenAPI description of a body that the endpoint reads itself; see `openapi.py`."""
     reference = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}},
-        "x-schema": model,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}
     }

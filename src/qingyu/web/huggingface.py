@@ -41,6 +41,7 @@ class PipelineRequest(BaseModel):
         return {**(self.model_extra or {}), **self.parameters}
 
 
+BODY = PipelineRequest
 router = APIRouter(tags=["huggingface"])
 
 

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.responses import JSONResponse, Response
 
 REFERENCE = "#/components/schemas/{model}"
 
 
-def add_openapi(app: FastAPI) -> None:
+def add_openapi(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
+    """`bodies` are the types that operations refer to with `exchange.body_of`."""
+
     async def document(_: Request) -> Response:
-        return JSONResponse(describe(app))
+        return JSONResponse(describe(app, bodies))
 
     app.add_route("/openapi.json", document, include_in_schema=False)
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The document, made once; body types become components beside the answers' types."""
+def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """The document; body types become components beside the answers' types."""
     made: dict[str, Any] = app.openapi()
-    bodies = [
-        operation.pop("x-schema")
-        for path in made["paths"].values()
-        for operation in path.values()
-        if "x-schema" in operation
-    ]
-    if bodies:
-        _, definitions = models_json_schema(
-            [(body, "validation") for body in dict.fromkeys(bodies)], ref_template=REFERENCE
-        )
-        made.setdefault("components", {}).setdefault("schemas", {}).update(
-            definitions.get("$defs", {})
-        )
+    _, definitions = models_json_schema(
+        [(body, "validation") for body in bodies], ref_template=REFERENCE
+    )
+    made["components"]["schemas"].update(definitions["$defs"])
     return made

@@ -51,6 +51,7 @@ class InferRequest(BaseModel):
     outputs: list[Any] | None = None
 
 
+BODY = InferRequest
 router = APIRouter(prefix="/v2", tags=["v2"])
 
 

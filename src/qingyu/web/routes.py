@@ -77,6 +77,7 @@ class PredictResponse(BaseModel):
     )
 
 
+BODY = PredictRequest
 router = APIRouter()
 
 

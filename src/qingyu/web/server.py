@@ -91,6 +91,7 @@ class Server(uvicorn.Server):
 
 def listen(settings: Settings) -> socket.socket:
     """Raises SettingsError where the address cannot be had."""
+    listener = None
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -100,6 +101,8 @@ def listen(settings: Settings) -> socket.socket:
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise SettingsError(
             f"无法监听 {settings.host}:{settings.port}：{error}。可用 --port 换一个端口。",
             f"Cannot listen on {settings.host}:{settings.port}: {error}. Try another --port.",
