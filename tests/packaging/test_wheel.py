@@ -76,14 +76,16 @@ def test_the_wheel_carries_what_it_needs(wheel: Path) -> None:
 
 
 def test_the_installed_model_answers_like_the_reference(programs: Path) -> None:
-    """INT8 in the wheel: top-1 agreement >= 0.98 and mean KL <= 0.002 over the golden lines."""
+    """The wheel's INT8 model keeps the best token of the golden lines, ties apart, in 98 %, and the
+    mean KL is at most 0.002: as `tests/tasks/test_default_model.py` asks of the checkout."""
     replay = Path(__file__).parent / "replay.py"
     said: dict[str, Any] = json.loads(
         call(programs / "python", "-I", replay, GOLDEN, cwd=programs.parent)
     )
     assert Path(said["module"]).is_relative_to(programs.parent)
     assert said["texts"] >= 300
-    assert said["agreement"] >= 0.98
+    assert said["same_best"] >= 0.96
+    assert said["same_best_or_tied"] >= 0.98
     assert said["divergence"] <= 0.002
 
 
