@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -27,7 +28,8 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises SettingsError where the address cannot be used, and what
     loading the default model raises."""
     listener = listen(settings)
-    print(_greeting(address_of(listener)), file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it, or the disk it goes to is full
+        print(_greeting(address_of(listener)), file=sys.stderr, flush=True)
     if settings.workers == 1:
         run(settings, listener)
         return
