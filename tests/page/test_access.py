@@ -111,7 +111,7 @@ def test_everything_together_is_small() -> None:
 
 def names(lang: str) -> list[str]:
     text = (STATIC / "js" / "lang" / f"{lang}.js").read_text("utf-8")
-    return re.findall(r'^  "([^"]+)":', text, re.MULTILINE)
+    return re.findall(r'^  "?([\w.-]+)"?:', text, re.MULTILINE)
 
 
 def test_the_two_languages_have_the_same_texts() -> None:

@@ -60,7 +60,13 @@ export function segmented(label, options, value, onchange) {
       h(
         "label",
         null,
-        h("input", { type: "radio", name, value: String(id), checked: id === value, onchange: () => onchange(id) }),
+        h("input", {
+          type: "radio",
+          name,
+          value: String(id),
+          checked: id === value,
+          onchange: () => onchange(id),
+        }),
         h("span", null, text),
       ),
     ),
@@ -68,11 +74,18 @@ export function segmented(label, options, value, onchange) {
 }
 
 export function toggle(label, checked, onchange) {
-  const box = h("input", { type: "checkbox", role: "switch", checked, onchange: () => onchange(box.checked) });
+  const box = h("input", {
+    type: "checkbox",
+    role: "switch",
+    checked,
+    onchange: () => onchange(box.checked),
+  });
   return h("label", { class: "switch" }, box, h("span", null, label));
 }
 
 export function replace(node, ...children) {
-  node.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  node.replaceChildren(
+    ...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false),
+  );
   return node;
 }

@@ -35,4 +35,9 @@ export function clock(seconds) {
 }
 
 export const when = (time) =>
-  new Intl.DateTimeFormat(locale(), { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }).format(time);
+  new Intl.DateTimeFormat(locale(), {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  }).format(time);

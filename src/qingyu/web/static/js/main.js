@@ -13,14 +13,21 @@ const stage = document.getElementById("view");
 const banner = document.getElementById("banner");
 
 // Until the service has said what it offers, the first task stands for all.
-const shown = () => VIEWS.filter((v) => !v.task || api.offers(v.task) || (v === VIEWS[0] && get("models").length === 0));
+const shown = () =>
+  VIEWS.filter((v) => !v.task || api.offers(v.task) || (v === VIEWS[0] && get("models").length === 0));
 
 function drawNav() {
   const current = stage.dataset.view;
   const group = (name) => {
     const views = shown().filter((v) => v.group === name);
     if (views.length === 0) return [];
-    const entry = (v) => h("a", { href: `#/${v.id}`, "aria-current": v.id === current && "page" }, icon(v.id), t(`${v.id}.nav`));
+    const entry = (v) =>
+      h(
+        "a",
+        { href: `#/${v.id}`, "aria-current": v.id === current && "page" },
+        icon(v.id),
+        t(`${v.id}.nav`),
+      );
     return [h("p", { class: "nav-title" }, t(`nav.${name}`)), views.map(entry)];
   };
   nav.setAttribute("aria-label", t("nav.label"));
@@ -34,8 +41,21 @@ function drawTools() {
   const other = get("lang") === "zh" ? "en" : "zh";
   replace(
     tools,
-    h("button", { type: "button", class: "icon-btn lang", lang: other === "zh" ? "zh-CN" : "en", title: t("lang.switch"), "aria-label": t("lang.switch"), onclick: () => set("lang", other) }, t("lang.other")),
-    iconButton(t(`theme.${theme}`), { auto: "auto", light: "sun", dark: "moon" }[theme], { onclick: () => set("theme", next) }),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "icon-btn lang",
+        lang: other === "zh" ? "zh-CN" : "en",
+        title: t("lang.switch"),
+        "aria-label": t("lang.switch"),
+        onclick: () => set("lang", other),
+      },
+      t("lang.other"),
+    ),
+    iconButton(t(`theme.${theme}`), { auto: "auto", light: "sun", dark: "moon" }[theme], {
+      onclick: () => set("theme", next),
+    }),
     iconButton(t("history.title"), "history", { onclick: openHistory }),
     iconButton(t("key.title"), "key", { class: get("key") ? "is-on" : "", onclick: openKey }),
     h("a", { class: "icon-btn", href: "docs", title: t("docs"), "aria-label": t("docs") }, icon("book")),
@@ -47,7 +67,8 @@ async function show({ view: id, params }) {
   const open = get("models").length ? shown() : VIEWS;
   const entry = open.find((v) => v.id === id) ?? open[0];
   const held = stage.firstElementChild;
-  if (stage.dataset.view === entry.id && held?.restore && Object.keys(params).length) return held.restore(params);
+  if (stage.dataset.view === entry.id && held?.restore && Object.keys(params).length)
+    return held.restore(params);
   await entry.load();
   const node = document.createElement(`view-${entry.id}`);
   node.restore?.(params);

@@ -29,7 +29,10 @@ export function grown(before, after, name, keep) {
 /** The q-quantile of a histogram between two readings, linear within a bucket; null without data. */
 export function quantile(before, after, name, q) {
   const bounds = new Map();
-  for (const [reading, sign] of [[before, -1], [after, 1]]) {
+  for (const [reading, sign] of [
+    [before, -1],
+    [after, 1],
+  ]) {
     for (const { labels, value } of reading.get(`${name}_bucket`) ?? []) {
       const le = labels.le === "+Inf" ? Infinity : Number(labels.le);
       bounds.set(le, (bounds.get(le) ?? 0) + sign * value);
@@ -40,7 +43,8 @@ export function quantile(before, after, name, q) {
   if (all <= 0) return null;
   let [low, under] = [0, 0];
   for (const [bound, n] of steps) {
-    if (n >= q * all) return bound === Infinity ? low : low + ((q * all - under) / (n - under)) * (bound - low);
+    if (n >= q * all)
+      return bound === Infinity ? low : low + ((q * all - under) / (n - under)) * (bound - low);
     [low, under] = [bound, n];
   }
   return low;

@@ -58,9 +58,11 @@ export function parse(text, delimiter) {
 }
 
 /** A cell a spreadsheet would run as a formula gets an apostrophe; plain numbers stay numbers. */
-export const harmless = (cell) => (/^[=+\-@\t\r]/.test(cell) && !/^[+-]?[\d.,]+(e[+-]?\d+)?%?$/i.test(cell) ? `'${cell}` : cell);
+export const harmless = (cell) =>
+  /^[=+\-@\t\r]/.test(cell) && !/^[+-]?[\d.,]+(e[+-]?\d+)?%?$/i.test(cell) ? `'${cell}` : cell;
 
 const quote = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
 /** CSV that Excel opens as UTF-8 and never runs. */
-export const write = (rows) => `\ufeff${rows.map((row) => row.map((c) => quote(harmless(c))).join(",")).join("\r\n")}\r\n`;
+export const write = (rows) =>
+  `\ufeff${rows.map((row) => row.map((c) => quote(harmless(c))).join(",")).join("\r\n")}\r\n`;

@@ -37,10 +37,24 @@ export async function list() {
 /** Writes a new job with all its rows, whole or not at all. */
 export async function create({ name, task, options, column, header, rows }) {
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-  const job = { id, name, task, options, column, header, total: rows.length, created: Date.now(), state: "ready", done: 0, failed: 0, spent: 0 };
+  const job = {
+    id,
+    name,
+    task,
+    options,
+    column,
+    header,
+    total: rows.length,
+    created: Date.now(),
+    state: "ready",
+    done: 0,
+    failed: 0,
+    spent: 0,
+  };
   const change = (await database()).transaction(["jobs", "chunks"], "readwrite");
   const chunks = change.objectStore("chunks");
-  for (let n = 0; n * SIZE < rows.length; n += 1) chunks.add({ job: id, n, rows: rows.slice(n * SIZE, (n + 1) * SIZE), out: null });
+  for (let n = 0; n * SIZE < rows.length; n += 1)
+    chunks.add({ job: id, n, rows: rows.slice(n * SIZE, (n + 1) * SIZE), out: null });
   change.objectStore("jobs").add(job);
   await new Promise((resolve, reject) => {
     change.oncomplete = resolve;

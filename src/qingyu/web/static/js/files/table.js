@@ -14,11 +14,18 @@ export async function readTable(file, { header = true, sheet } = {}) {
     const { open } = await import("./xlsx.js");
     const book = await open(bytes);
     const name = sheet ?? book.sheets[0];
-    return { ...square(await book.rows(name), header), kind: "xlsx", encoding: "xlsx", sheets: book.sheets, sheet: name };
+    return {
+      ...square(await book.rows(name), header),
+      kind: "xlsx",
+      encoding: "xlsx",
+      sheets: book.sheets,
+      sheet: name,
+    };
   }
   const { text, encoding } = decode(bytes);
   if (ending === "jsonl" || ending === "ndjson") return { ...objects(text), kind: "jsonl", encoding };
-  if (ending === "txt" || ending === "text" || ending === "md") return { ...lines(text), kind: "txt", encoding };
+  if (ending === "txt" || ending === "text" || ending === "md")
+    return { ...lines(text), kind: "txt", encoding };
   const delimiter = ending === "tsv" ? "\t" : sniff(text);
   return { ...square(parse(text, delimiter), header), kind: "csv", encoding };
 }
@@ -27,7 +34,9 @@ function square(rows, hasHeader) {
   const width = rows.reduce((most, row) => Math.max(most, row.length), 0);
   const head = hasHeader ? (rows[0] ?? []) : [];
   const header = Array.from({ length: width }, (_, i) => head[i]?.trim() || `#${i + 1}`);
-  const body = (hasHeader ? rows.slice(1) : rows).map((row) => (row.length < width ? [...row, ...Array(width - row.length).fill("")] : row));
+  const body = (hasHeader ? rows.slice(1) : rows).map((row) =>
+    row.length < width ? [...row, ...Array(width - row.length).fill("")] : row,
+  );
   if (body.length === 0) throw new FileError("file.empty");
   return { header: unlike(header), rows: body };
 }
@@ -44,7 +53,10 @@ export function unlike(names) {
 }
 
 function lines(text) {
-  const rows = text.split(/\r\n|\n|\r/).filter((line) => line.trim()).map((line) => [line]);
+  const rows = text
+    .split(/\r\n|\n|\r/)
+    .filter((line) => line.trim())
+    .map((line) => [line]);
   if (rows.length === 0) throw new FileError("file.empty");
   return { header: ["text"], rows };
 }
@@ -62,7 +74,8 @@ function objects(text) {
       throw new FileError("file.json", { line: i + 1 });
     }
     if (typeof item === "string") item = { text: item };
-    if (item === null || typeof item !== "object" || Array.isArray(item)) throw new FileError("file.json", { line: i + 1 });
+    if (item === null || typeof item !== "object" || Array.isArray(item))
+      throw new FileError("file.json", { line: i + 1 });
     const row = [];
     for (const [name, value] of Object.entries(item)) {
       if (!places.has(name)) places.set(name, header.push(name) - 1);
@@ -76,8 +89,11 @@ function objects(text) {
 
 /** The column that most looks like text: the longest cells among the first rows. */
 export function textColumn({ header, rows }) {
-  const named = header.findIndex((name) => /^(text|sentence|content|文本|内容|句子|正文|评论|标题)$/i.test(name));
+  const named = header.findIndex((name) =>
+    /^(text|sentence|content|文本|内容|句子|正文|评论|标题)$/i.test(name),
+  );
   if (named >= 0) return named;
-  const length = (i) => rows.slice(0, 50).reduce((sum, row) => sum + (/\D/.test(row[i]) ? row[i].length : 0), 0);
+  const length = (i) =>
+    rows.slice(0, 50).reduce((sum, row) => sum + (/\D/.test(row[i]) ? row[i].length : 0), 0);
   return header.map((_, i) => [length(i), i]).sort((a, b) => b[0] - a[0] || a[1] - b[1])[0][1];
 }

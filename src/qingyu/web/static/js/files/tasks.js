@@ -6,7 +6,11 @@ import { surface } from "../text.js";
 const digits = (score) => score.toFixed(4);
 const ranked = {
   columns: ["label", "score", "all"],
-  row: (r) => [r.labels[0], digits(r.scores[0]), r.labels.map((label, i) => `${label} ${digits(r.scores[i])}`).join("; ")],
+  row: (r) => [
+    r.labels[0],
+    digits(r.scores[0]),
+    r.labels.map((label, i) => `${label} ${digits(r.scores[i])}`).join("; "),
+  ],
 };
 
 export const FILE_TASKS = {
@@ -15,13 +19,23 @@ export const FILE_TASKS = {
     options: { top_k: 5 },
     body: (text, { top_k }) => ({ text, top_k }),
     columns: ["filled", "candidates"],
-    row: (r) => [r.sequence, r.masks.map((m) => m.candidates.map((c) => `${surface(c.token)} ${digits(c.score)}`).join("; ")).join(" | ")],
+    row: (r) => [
+      r.sequence,
+      r.masks
+        .map((m) => m.candidates.map((c) => `${surface(c.token)} ${digits(c.score)}`).join("; "))
+        .join(" | "),
+    ],
   },
   "text-classification": { fields: [], options: {}, body: (text) => ({ text }), ...ranked },
   "zero-shot-classification": {
     fields: ["labels", "template", "multi"],
     options: { labels: [], template: "", multi: false },
-    body: (text, { labels, template, multi }) => ({ text, candidate_labels: labels, hypothesis_template: template, multi_label: multi }),
+    body: (text, { labels, template, multi }) => ({
+      text,
+      candidate_labels: labels,
+      hypothesis_template: template,
+      multi_label: multi,
+    }),
     ...ranked,
   },
   "token-classification": {
@@ -34,7 +48,10 @@ export const FILE_TASKS = {
   "sentence-similarity": {
     fields: ["pair"],
     options: { pair: 0 },
-    body: (text) => (typeof text[0] === "string" ? { text: text[0], text_pair: text[1] } : { text: text.map((x) => x[0]), text_pair: text.map((x) => x[1]) }),
+    body: (text) =>
+      typeof text[0] === "string"
+        ? { text: text[0], text_pair: text[1] }
+        : { text: text.map((x) => x[0]), text_pair: text.map((x) => x[1]) },
     columns: ["label", "score"],
     row: (r) => [r.label, digits(r.score)],
   },
@@ -43,7 +60,10 @@ export const FILE_TASKS = {
     options: {},
     body: (text) => ({ text }),
     columns: ["corrected", "suspects"],
-    row: (r) => [r.corrected, r.suspects.map((x) => `${x.start} ${x.text}→${surface(x.candidates[0]?.token ?? "")}`).join("; ")],
+    row: (r) => [
+      r.corrected,
+      r.suspects.map((x) => `${x.start} ${x.text}→${surface(x.candidates[0]?.token ?? "")}`).join("; "),
+    ],
   },
   score: {
     fields: [],
@@ -55,4 +75,5 @@ export const FILE_TASKS = {
 };
 
 /** What a task reads of a row: one cell, or two. */
-export const input = (row, column, { pair }) => (pair === undefined ? row[column] : [row[column], row[pair]]);
+export const input = (row, column, { pair }) =>
+  pair === undefined ? row[column] : [row[column], row[pair]];

@@ -8,7 +8,11 @@ const parseXml = (bytes) => {
   return doc;
 };
 const all = (node, name) => [...node.getElementsByTagNameNS("*", name)];
-const text = (node) => all(node, "t").filter((x) => x.parentNode.localName !== "rPh").map((x) => x.textContent).join("");
+const text = (node) =>
+  all(node, "t")
+    .filter((x) => x.parentNode.localName !== "rPh")
+    .map((x) => x.textContent)
+    .join("");
 
 /** Opens a workbook: `{sheets: [names], rows(name) -> rows}`. */
 export async function open(bytes) {
@@ -17,7 +21,9 @@ export async function open(bytes) {
   const book = await part("xl/workbook.xml");
   if (!book) throw new FileError("file.workbook");
   const links = await part("xl/_rels/workbook.xml.rels");
-  const target = new Map(all(links ?? book, "Relationship").map((r) => [r.getAttribute("Id"), r.getAttribute("Target")]));
+  const target = new Map(
+    all(links ?? book, "Relationship").map((r) => [r.getAttribute("Id"), r.getAttribute("Target")]),
+  );
   const sheets = new Map();
   for (const sheet of all(book, "sheet")) {
     const id = [...sheet.attributes].find((a) => a.localName === "id" && a.name !== "id")?.value;
@@ -33,7 +39,9 @@ export async function open(bytes) {
     async rows(name) {
       const doc = await part(sheets.get(name));
       if (!doc) throw new FileError("file.workbook");
-      return all(doc, "row").map((row) => cells(row, read)).filter((row) => row.some((cell) => cell !== ""));
+      return all(doc, "row")
+        .map((row) => cells(row, read))
+        .filter((row) => row.some((cell) => cell !== ""));
     },
   };
 }
@@ -42,7 +50,9 @@ function cells(row, read) {
   const out = [];
   for (const c of all(row, "c")) {
     const column = c.getAttribute("r")?.match(/^[A-Z]+/)?.[0];
-    const at = column ? [...column].reduce((n, letter) => n * 26 + letter.charCodeAt(0) - 64, 0) - 1 : out.length;
+    const at = column
+      ? [...column].reduce((n, letter) => n * 26 + letter.charCodeAt(0) - 64, 0) - 1
+      : out.length;
     if (at > 16383) throw new FileError("file.workbook");
     while (out.length < at) out.push("");
     out[at] = read(c);
@@ -66,8 +76,14 @@ function value(c, strings, dates, since) {
 /** The cell styles that show a number as a date: ECMA-376, built-in formats 14-22 and 45-47. */
 function dateStyles(doc) {
   if (!doc) return new Set();
-  const own = new Map(all(doc, "numFmt").map((f) => [f.getAttribute("numFmtId"), f.getAttribute("formatCode").replace(/"[^"]*"|\[[^\]]*\]/g, "")]));
-  const isDate = (id) => (id >= 14 && id <= 22) || (id >= 45 && id <= 47) || /[ymdhs]/i.test(own.get(String(id)) ?? "");
+  const own = new Map(
+    all(doc, "numFmt").map((f) => [
+      f.getAttribute("numFmtId"),
+      f.getAttribute("formatCode").replace(/"[^"]*"|\[[^\]]*\]/g, ""),
+    ]),
+  );
+  const isDate = (id) =>
+    (id >= 14 && id <= 22) || (id >= 45 && id <= 47) || /[ymdhs]/i.test(own.get(String(id)) ?? "");
   const formats = all(doc, "cellXfs")[0];
   const found = formats ? all(formats, "xf").map((xf, i) => [i, Number(xf.getAttribute("numFmtId"))]) : [];
   return new Set(found.filter(([, id]) => isDate(id)).map(([i]) => i));
@@ -86,7 +102,8 @@ const TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml";
 
 /** A workbook of one sheet as a Blob; every cell is text, so nothing in it can be run. */
 export function write(rows, sheet = "Sheet1") {
-  const row = (cells) => `<row>${cells.map((c) => `<c t="inlineStr"><is><t xml:space="preserve">${escape(c)}</t></is></c>`).join("")}</row>`;
+  const row = (cells) =>
+    `<row>${cells.map((c) => `<c t="inlineStr"><is><t xml:space="preserve">${escape(c)}</t></is></c>`).join("")}</row>`;
   const parts = {
     "[Content_Types].xml": `<Types xmlns="${PACKAGE}/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="${TYPE}.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="${TYPE}.worksheet+xml"/></Types>`,
     "_rels/.rels": `<Relationships xmlns="${PACKAGE}/relationships"><Relationship Id="rId1" Type="${OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>`,

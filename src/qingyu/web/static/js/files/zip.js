@@ -67,15 +67,42 @@ export function write(entries) {
   for (const [path, bytes] of entries) {
     const name = new TextEncoder().encode(path);
     // version 2.0, names in UTF-8, stored, 1980-01-01, check sum, sizes, name length, no extra
-    const common = [[2, 20], [2, 0x800], [2, 0], [2, 0], [2, 33], [4, crc32(bytes)], [4, bytes.length], [4, bytes.length], [2, name.length], [2, 0]];
+    const common = [
+      [2, 20],
+      [2, 0x800],
+      [2, 0],
+      [2, 0],
+      [2, 33],
+      [4, crc32(bytes)],
+      [4, bytes.length],
+      [4, bytes.length],
+      [2, name.length],
+      [2, 0],
+    ];
     const head = pack([[4, 0x04034b50], ...common]);
     parts.push(head, name, bytes);
-    directory.push(pack([[4, 0x02014b50], [2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, at]]), name);
+    directory.push(
+      pack([[4, 0x02014b50], [2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, at]]),
+      name,
+    );
     at += head.length + name.length + bytes.length;
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0);
   const n = directory.length / 2;
-  return [...parts, ...directory, pack([[4, 0x06054b50], [2, 0], [2, 0], [2, n], [2, n], [4, size], [4, at], [2, 0]])];
+  return [
+    ...parts,
+    ...directory,
+    pack([
+      [4, 0x06054b50],
+      [2, 0],
+      [2, 0],
+      [2, n],
+      [2, n],
+      [4, size],
+      [4, at],
+      [2, 0],
+    ]),
+  ];
 }
 
 /** Little-endian fields `[bytes, value]`. */

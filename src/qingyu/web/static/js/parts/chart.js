@@ -13,7 +13,12 @@ class Chart extends HTMLElement {
   #since = h("span", { class: "num" });
 
   connectedCallback() {
-    this.drawing = s("svg", { viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", role: "img" }, this.#area, this.#line);
+    this.drawing = s(
+      "svg",
+      { viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", role: "img" },
+      this.#area,
+      this.#line,
+    );
     replace(
       this,
       h("h2", null, this.name),
@@ -33,7 +38,10 @@ class Chart extends HTMLElement {
     const points = values.flatMap((v, i) => (v === null ? [] : [[x(i), y(v)]]));
     const path = points.map(([px, py], i) => `${i ? "L" : "M"}${px} ${py}`).join("");
     this.#line.setAttribute("d", path);
-    this.#area.setAttribute("d", points.length > 1 ? `${path}L${points.at(-1)[0]} ${H}L${points[0][0]} ${H}Z` : "");
+    this.#area.setAttribute(
+      "d",
+      points.length > 1 ? `${path}L${points.at(-1)[0]} ${H}L${points[0][0]} ${H}Z` : "",
+    );
     this.drawing.setAttribute("aria-label", t("live.chart", { title: this.name, value: text }));
     replace(this.#value, text);
     replace(this.#aside, aside);

@@ -12,10 +12,20 @@ class Chips extends HTMLElement {
 
   connectedCallback() {
     this.#box.addEventListener("keydown", (e) => this.#key(e));
-    this.#box.addEventListener("input", (e) => !e.isComposing && BREAKS.test(this.#box.value) && this.#take());
+    this.#box.addEventListener(
+      "input",
+      (e) => !e.isComposing && BREAKS.test(this.#box.value) && this.#take(),
+    );
     this.#box.addEventListener("compositionend", () => BREAKS.test(this.#box.value) && this.#take());
     this.#box.addEventListener("blur", () => this.#take());
-    this.replaceChildren(h("div", { class: "chips", onclick: (e) => e.target === e.currentTarget && this.#box.focus() }, this.#items, this.#box));
+    this.replaceChildren(
+      h(
+        "div",
+        { class: "chips", onclick: (e) => e.target === e.currentTarget && this.#box.focus() },
+        this.#items,
+        this.#box,
+      ),
+    );
     this.#paint();
   }
 
@@ -48,7 +58,10 @@ class Chips extends HTMLElement {
   }
 
   #take() {
-    const fresh = this.#box.value.split(BREAKS).map((v) => v.trim()).filter(Boolean);
+    const fresh = this.#box.value
+      .split(BREAKS)
+      .map((v) => v.trim())
+      .filter(Boolean);
     this.#box.value = "";
     if (fresh.length) this.#change([...new Set([...this.#list, ...fresh])]);
   }
@@ -64,7 +77,16 @@ class Chips extends HTMLElement {
         this.#change(this.#list.filter((_, j) => j !== i));
         this.#box.focus();
       };
-      return h("li", { class: "chip" }, text, h("button", { type: "button", "aria-label": t("chips.drop", { text }), onclick: drop }, icon("close")));
+      return h(
+        "li",
+        { class: "chip" },
+        text,
+        h(
+          "button",
+          { type: "button", "aria-label": t("chips.drop", { text }), onclick: drop },
+          icon("close"),
+        ),
+      );
     };
     replace(this.#items, this.#list.map(chip));
     this.#items.hidden = this.#list.length === 0;

@@ -15,14 +15,36 @@ class Code extends HTMLElement {
     const tabs = ["curl", "python", "json"].map((id) =>
       h(
         "button",
-        { type: "button", role: "tab", id: `code-${id}`, "aria-controls": "code-panel", onclick: () => this.#show(id) },
+        {
+          type: "button",
+          role: "tab",
+          id: `code-${id}`,
+          "aria-controls": "code-panel",
+          onclick: () => this.#show(id),
+        },
         { curl: "curl", python: "Python", json: t("code.json") }[id],
       ),
     );
-    const list = h("div", { class: "tabs", role: "tablist", "aria-label": t("code.title"), onkeydown: (e) => this.#walk(e) }, tabs);
+    const list = h(
+      "div",
+      { class: "tabs", role: "tablist", "aria-label": t("code.title"), onkeydown: (e) => this.#walk(e) },
+      tabs,
+    );
     const panel = h("pre", { id: "code-panel", role: "tabpanel", tabindex: 0 }, this.#text);
-    const head = h("div", { class: "row" }, list, h("span", { class: "push" }), copyButton(() => this.#text.textContent));
-    const details = h("details", { class: "fold", ontoggle: () => this.#paint() }, h("summary", null, t("code.title")), head, panel);
+    const head = h(
+      "div",
+      { class: "row" },
+      list,
+      h("span", { class: "push" }),
+      copyButton(() => this.#text.textContent),
+    );
+    const details = h(
+      "details",
+      { class: "fold", ontoggle: () => this.#paint() },
+      h("summary", null, t("code.title")),
+      head,
+      panel,
+    );
     this.replaceChildren(details);
     this.#show(this.#tab);
   }
@@ -56,7 +78,10 @@ class Code extends HTMLElement {
   #paint() {
     this.hidden = this.#body === null;
     if (this.hidden || !this.firstChild.open) return;
-    const text = { curl, python, json: () => JSON.stringify(this.#answer, null, 2) }[this.#tab](this.#task, this.#body);
+    const text = { curl, python, json: () => JSON.stringify(this.#answer, null, 2) }[this.#tab](
+      this.#task,
+      this.#body,
+    );
     replace(this.#text, text);
   }
 }

@@ -9,7 +9,15 @@ import { keyForm } from "./notice.js";
 
 function open(title, body) {
   const dialog = h("dialog", { "aria-label": title, onclose: () => dialog.remove() });
-  dialog.append(h("div", { class: "dialog-head" }, h("h2", null, title), iconButton(t("close"), "close", { class: "push", onclick: () => dialog.close() })), h("div", { class: "dialog-body" }, body(dialog)));
+  dialog.append(
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", null, title),
+      iconButton(t("close"), "close", { class: "push", onclick: () => dialog.close() }),
+    ),
+    h("div", { class: "dialog-body" }, body(dialog)),
+  );
   // A click on the backdrop lands on the dialog itself.
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
@@ -31,7 +39,12 @@ export function openHistory() {
         return h(
           "li",
           null,
-          h("button", { type: "button", class: "past-entry", onclick: back }, h("span", null, entry.title), h("small", { class: "muted" }, `${t(`${entry.view}.nav`)} · ${when(entry.at)}`)),
+          h(
+            "button",
+            { type: "button", class: "past-entry", onclick: back },
+            h("span", null, entry.title),
+            h("small", { class: "muted" }, `${t(`${entry.view}.nav`)} · ${when(entry.at)}`),
+          ),
           iconButton(t("history.drop"), "close", { onclick: () => (history.remove(i), draw()) }),
         );
       };
@@ -39,7 +52,11 @@ export function openHistory() {
     };
     draw();
     const remember = toggle(t("history.remember"), get("remember"), (on) => set("remember", on));
-    return [h("p", { class: "muted small" }, t("history.note")), list, h("div", { class: "row" }, remember, h("span", { class: "push" }), clear)];
+    return [
+      h("p", { class: "muted small" }, t("history.note")),
+      list,
+      h("div", { class: "row" }, remember, h("span", { class: "push" }), clear),
+    ];
   });
 }
 

@@ -6,8 +6,20 @@ const KINDS = ".csv,.tsv,.jsonl,.ndjson,.txt,.xlsx";
 
 class Drop extends HTMLElement {
   connectedCallback() {
-    const input = h("input", { type: "file", accept: KINDS, class: "sr", onchange: () => this.#take(input.files) });
-    const label = h("label", { class: "drop" }, input, icon("up"), h("b", null, t("files.drop")), h("span", { class: "small muted" }, t("files.kinds")));
+    const input = h("input", {
+      type: "file",
+      accept: KINDS,
+      class: "sr",
+      onchange: () => this.#take(input.files),
+    });
+    const label = h(
+      "label",
+      { class: "drop" },
+      input,
+      icon("up"),
+      h("b", null, t("files.drop")),
+      h("span", { class: "small muted" }, t("files.kinds")),
+    );
     const over = (on) => (event) => {
       event.preventDefault();
       label.classList.toggle("over", on);

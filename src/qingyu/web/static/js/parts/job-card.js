@@ -12,7 +12,11 @@ const SHOWN = 50; // errors listed
 class JobCard extends HTMLElement {
   #samples = [];
   #state = h("span", { class: "tag" });
-  #bar = h("div", { class: "progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, h("span"));
+  #bar = h(
+    "div",
+    { class: "progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 },
+    h("span"),
+  );
   #figures = h("p", { class: "small muted num" });
   #note = h("p", { class: "small wait", role: "status" });
   #acts = h("div", { class: "row" });
@@ -28,7 +32,14 @@ class JobCard extends HTMLElement {
       h(
         "article",
         { class: "card job" },
-        h("div", { class: "row" }, h("h2", null, job.name), this.#state, h("span", { class: "small muted" }, `${t(`task.${job.task}`)} · ${when(job.created)}`), drop),
+        h(
+          "div",
+          { class: "row" },
+          h("h2", null, job.name),
+          this.#state,
+          h("span", { class: "small muted" }, `${t(`task.${job.task}`)} · ${when(job.created)}`),
+          drop,
+        ),
         this.#bar,
         this.#figures,
         this.#note,
@@ -53,7 +64,12 @@ class JobCard extends HTMLElement {
     replace(this.#state, t(`job.${state}`));
     this.#state.className = `tag ${state}`;
     replace(this.#figures, this.#words(live));
-    replace(this.#note, note === "elsewhere" ? t("job.elsewhere") : note && `${note.text ?? note.message}${live ? t("job.waiting") : ""}`);
+    replace(
+      this.#note,
+      note === "elsewhere"
+        ? t("job.elsewhere")
+        : note && `${note.text ?? note.message}${live ? t("job.waiting") : ""}`,
+    );
     this.#errors.hidden = job.failed === 0;
     replace(this.#errors.firstChild, t("job.errors", { n: count(job.failed) }));
     if (this.#drawn !== `${state}${live}`) this.#buttons(state, live);
@@ -68,19 +84,34 @@ class JobCard extends HTMLElement {
     else this.#samples = [...this.#samples.filter(([at]) => now - at < WINDOW), [now, job.done]];
     const [at, done] = this.#samples[0] ?? [];
     const rate = now - at > 300 ? ((job.done - done) / (now - at)) * 1000 : 0;
-    if (live && rate > 0) words.push(t("job.rate", { rate: count(Math.round(rate)) }), t("job.left", { left: clock((job.total - job.done) / rate) }));
-    else if (!live && job.spent > 0) words.push(t("job.rate", { rate: count(Math.round((job.done / job.spent) * 1000)) }), clock(job.spent / 1000));
+    if (live && rate > 0)
+      words.push(
+        t("job.rate", { rate: count(Math.round(rate)) }),
+        t("job.left", { left: clock((job.total - job.done) / rate) }),
+      );
+    else if (!live && job.spent > 0)
+      words.push(
+        t("job.rate", { rate: count(Math.round((job.done / job.spent) * 1000)) }),
+        clock(job.spent / 1000),
+      );
     return words.join(" · ");
   }
 
   #buttons(state, live) {
     const { job } = this;
-    const save = (format) => button(format.toUpperCase(), { icon: "down", "aria-label": t("job.download", { format: format.toUpperCase() }), onclick: () => download(job, format) });
+    const save = (format) =>
+      button(format.toUpperCase(), {
+        icon: "down",
+        "aria-label": t("job.download", { format: format.toUpperCase() }),
+        onclick: () => download(job, format),
+      });
     replace(
       this.#acts,
       live && button(t("job.pause"), { icon: "pause", onclick: () => running(job.id)?.pause() }),
-      state === "paused" && button(t("job.continue"), { icon: "play", kind: "primary", onclick: () => start(job) }),
-      (live || state === "paused") && button(t("job.cancel"), { kind: "danger", onclick: () => this.#cancel() }),
+      state === "paused" &&
+        button(t("job.continue"), { icon: "play", kind: "primary", onclick: () => start(job) }),
+      (live || state === "paused") &&
+        button(t("job.cancel"), { kind: "danger", onclick: () => this.#cancel() }),
       !live && job.done > 0 && FORMATS.map(save),
     );
   }
@@ -106,10 +137,23 @@ class JobCard extends HTMLElement {
       const { rows, out } = await jobs.chunk(this.job, n);
       const base = n * jobs.SIZE;
       for (const [i, result] of (out ?? []).entries()) {
-        if (result.error) lines.push(h("li", null, h("b", { class: "num" }, t("job.row", { n: base + i + 1 })), ` ${either(result.error.zh, result.error.en)} `, h("q", null, rows[i][this.job.column].slice(0, 40))));
+        if (result.error)
+          lines.push(
+            h(
+              "li",
+              null,
+              h("b", { class: "num" }, t("job.row", { n: base + i + 1 })),
+              ` ${either(result.error.zh, result.error.en)} `,
+              h("q", null, rows[i][this.job.column].slice(0, 40)),
+            ),
+          );
       }
     }
-    replace(this.#errors, this.#errors.firstChild, h("ul", { class: "error-list small" }, lines.slice(0, SHOWN)));
+    replace(
+      this.#errors,
+      this.#errors.firstChild,
+      h("ul", { class: "error-list small" }, lines.slice(0, SHOWN)),
+    );
   }
 }
 

@@ -3,13 +3,15 @@ import { button, field, h, icon } from "../dom.js";
 import { t } from "../i18n.js";
 import { get, setKey } from "../store.js";
 
-export const hint = (text, ...rest) => h("div", { class: "notice" }, icon("info"), h("div", null, h("p", null, text), rest));
+export const hint = (text, ...rest) =>
+  h("div", { class: "notice" }, icon("info"), h("div", null, h("p", null, text), rest));
 
 /** An error as something one can act on; `retry` runs the request again. */
 export function trouble(error, retry) {
   const id = error.requestId && h("p", { class: "muted small" }, `${t("request-id")} ${error.requestId}`);
   const wait = error.status === 429 && h("p", { class: "small" }, t("error.again"));
-  const act = error.status === 401 || error.status === 403 ? keyForm(retry) : button(t("retry"), { onclick: retry });
+  const act =
+    error.status === 401 || error.status === 403 ? keyForm(retry) : button(t("retry"), { onclick: retry });
   return h(
     "div",
     { class: error.status === 429 ? "notice warn" : "notice bad", role: "alert" },
@@ -31,6 +33,11 @@ export function keyForm(done) {
     "form",
     { class: "key-form", onsubmit: submit },
     field(t("key.title"), input, t("key.note")),
-    h("div", { class: "row" }, h("label", { class: "switch" }, lasting, t("key.lasting")), h("button", { class: "btn primary push" }, t("key.use"))),
+    h(
+      "div",
+      { class: "row" },
+      h("label", { class: "switch" }, lasting, t("key.lasting")),
+      h("button", { class: "btn primary push" }, t("key.use")),
+    ),
   );
 }

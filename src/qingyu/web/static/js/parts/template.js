@@ -2,11 +2,21 @@
 import { field, h, select } from "../dom.js";
 import { t } from "../i18n.js";
 
-export const TEMPLATES = ["这段话的主题是{}。", "这是一条关于{}的消息。", "这句话的情绪是{}。", "说话人的意图是{}。"];
+export const TEMPLATES = [
+  "这段话的主题是{}。",
+  "这是一条关于{}的消息。",
+  "这句话的情绪是{}。",
+  "说话人的意图是{}。",
+];
 
 /** Two controls in one field; `onchange` hears the template. */
 export function templateField(value, onchange) {
-  const own = h("input", { class: "input", value, "aria-label": t("template.own"), oninput: () => onchange(own.value) });
+  const own = h("input", {
+    class: "input",
+    value,
+    "aria-label": t("template.own"),
+    oninput: () => onchange(own.value),
+  });
   own.hidden = TEMPLATES.includes(value);
   const choose = (chosen) => {
     own.hidden = chosen !== "";
@@ -14,5 +24,10 @@ export function templateField(value, onchange) {
     else onchange(chosen);
   };
   const options = [...TEMPLATES.map((x) => [x, x.replace("{}", " … ")]), ["", t("template.own")]];
-  return h("div", { class: "field" }, field(t("template"), select(options, own.hidden ? value : "", choose)), own);
+  return h(
+    "div",
+    { class: "field" },
+    field(t("template"), select(options, own.hidden ? value : "", choose)),
+    own,
+  );
 }

@@ -8,7 +8,12 @@ class Classify extends TaskView {
   static id = "classify";
   static task = "text-classification";
   static defaults = { text: "房间很干净，前台也热情，下次还住这里。" };
-  static examples = ["房间很干净，前台也热情，下次还住这里。", "送来的时候已经凉了，味道也一般，不会再点。", "屏幕清晰，电池耐用，这个价位很值。", "等了一个小时才上菜，服务员态度还很差。"];
+  static examples = [
+    "房间很干净，前台也热情，下次还住这里。",
+    "送来的时候已经凉了，味道也一般，不会再点。",
+    "屏幕清晰，电池耐用，这个价位很值。",
+    "等了一个小时才上菜，服务员态度还很差。",
+  ];
 
   answer(result) {
     if (!this.bars?.isConnected) {

@@ -25,7 +25,8 @@ class Entities extends TaskView {
 
   answer(result) {
     const found = result.entities;
-    for (const { label } of found) if (!this.tones.has(label)) this.tones.set(label, this.tones.size % TONES);
+    for (const { label } of found)
+      if (!this.tones.has(label)) this.tones.set(label, this.tones.size % TONES);
     const legend = [...new Set(found.map((e) => e.label))].sort();
     const flip = (label) => {
       if (!this.off.delete(label)) this.off.add(label);
@@ -35,18 +36,58 @@ class Entities extends TaskView {
     const kind = (label) =>
       h(
         "button",
-        { type: "button", class: `kind tone-${this.tones.get(label)}`, "data-label": label, "aria-pressed": String(!this.off.has(label)), onclick: () => flip(label) },
+        {
+          type: "button",
+          class: `kind tone-${this.tones.get(label)}`,
+          "data-label": label,
+          "aria-pressed": String(!this.off.has(label)),
+          onclick: () => flip(label),
+        },
         name(label),
         h("b", { class: "num" }, found.filter((e) => e.label === label).length),
       );
     const shown = found.filter((e) => !this.off.has(e.label)).sort((a, b) => a.start - b.start);
-    const span = (text, e) => h("mark", { class: `span tone-${this.tones.get(e.label)}${text.length > SHORT ? "" : " short"}`, title: `${name(e.label)} ${percent(e.score)}` }, text, h("small", null, name(e.label)));
+    const span = (text, e) =>
+      h(
+        "mark",
+        {
+          class: `span tone-${this.tones.get(e.label)}${text.length > SHORT ? "" : " short"}`,
+          title: `${name(e.label)} ${percent(e.score)}`,
+        },
+        text,
+        h("small", null, name(e.label)),
+      );
     replace(
       this.out,
-      found.length ? h("div", { class: "row", role: "group", "aria-label": t("entities.legend") }, legend.map(kind)) : h("p", { class: "muted" }, t("entities.none")),
-      h("p", { class: "sentence spans" }, pieces(result.text, apart(shown)).map(([text, e]) => (e ? span(text, e) : text))),
-      found.length > 0 && h("table", { class: "table" }, h("thead", null, h("tr", null, ["text", "kind", "place", "score"].map((c) => h("th", { scope: "col" }, t(`entities.${c}`))))), h("tbody", null, shown.map(line))),
-      found.length > 0 && h("div", null, copyButton(() => JSON.stringify(found, null, 2), t("copy.json"))),
+      found.length
+        ? h("div", { class: "row", role: "group", "aria-label": t("entities.legend") }, legend.map(kind))
+        : h("p", { class: "muted" }, t("entities.none")),
+      h(
+        "p",
+        { class: "sentence spans" },
+        pieces(result.text, apart(shown)).map(([text, e]) => (e ? span(text, e) : text)),
+      ),
+      found.length > 0 &&
+        h(
+          "table",
+          { class: "table" },
+          h(
+            "thead",
+            null,
+            h(
+              "tr",
+              null,
+              ["text", "kind", "place", "score"].map((c) => h("th", { scope: "col" }, t(`entities.${c}`))),
+            ),
+          ),
+          h("tbody", null, shown.map(line)),
+        ),
+      found.length > 0 &&
+        h(
+          "div",
+          null,
+          copyButton(() => JSON.stringify(found, null, 2), t("copy.json")),
+        ),
     );
   }
 }
@@ -64,6 +105,14 @@ function name(label) {
   return words.startsWith("entity.") ? label : words;
 }
 
-const line = (e) => h("tr", null, h("td", null, e.text), h("td", null, name(e.label)), h("td", { class: "num" }, `${e.start}–${e.end}`), h("td", { class: "num" }, percent(e.score)));
+const line = (e) =>
+  h(
+    "tr",
+    null,
+    h("td", null, e.text),
+    h("td", null, name(e.label)),
+    h("td", { class: "num" }, `${e.start}–${e.end}`),
+    h("td", { class: "num" }, percent(e.score)),
+  );
 
 customElements.define("view-entities", Entities);

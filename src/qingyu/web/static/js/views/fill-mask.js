@@ -31,11 +31,27 @@ class FillMask extends TaskView {
 
   actions() {
     this.undo = button(t("undo"), { icon: "undo", kind: "quiet", onclick: () => this.editor.undo() });
-    return [button(t("fill-mask.insert"), { icon: "fill-mask", kind: "quiet", onclick: () => this.editor.insert(MASK) }), this.undo];
+    return [
+      button(t("fill-mask.insert"), {
+        icon: "fill-mask",
+        kind: "quiet",
+        onclick: () => this.editor.insert(MASK),
+      }),
+      this.undo,
+    ];
   }
 
   fields() {
-    const choice = segmented(t("fill-mask.top_k"), [[5, "5"], [10, "10"], [20, "20"]], this.state.top_k, (top_k) => this.set({ top_k }, { now: true }));
+    const choice = segmented(
+      t("fill-mask.top_k"),
+      [
+        [5, "5"],
+        [10, "10"],
+        [20, "20"],
+      ],
+      this.state.top_k,
+      (top_k) => this.set({ top_k }, { now: true }),
+    );
     return h("div", { class: "row" }, h("span", { class: "legend" }, t("fill-mask.top_k")), choice);
   }
 
@@ -47,7 +63,10 @@ class FillMask extends TaskView {
   idle() {
     this.shown = 0;
     if (this.editor.canUndo && this.state.text.trim()) {
-      return [h("p", { class: "sentence" }, this.state.text), h("p", { class: "muted small" }, t("fill-mask.done"))];
+      return [
+        h("p", { class: "sentence" }, this.state.text),
+        h("p", { class: "muted small" }, t("fill-mask.done")),
+      ];
     }
     return hint(t("fill-mask.idle"));
   }
@@ -58,7 +77,11 @@ class FillMask extends TaskView {
     result.masks.forEach((mask, i) => {
       const bars = this.bars[i];
       bars.put = (token) => this.editor.put(splice(result.text, mask.start, mask.end, surface(token)));
-      bars.items = mask.candidates.map((c) => ({ label: surface(c.token), score: c.score, token: c.token }));
+      bars.items = mask.candidates.map((c) => ({
+        label: surface(c.token),
+        score: c.score,
+        token: c.token,
+      }));
     });
   }
 
@@ -72,13 +95,31 @@ class FillMask extends TaskView {
       bars.label = t("fill-mask.nth", { n: i + 1 });
       return bars;
     });
-    const boxes = this.bars.map((bars, i) => h("div", { class: "mask-box" }, masks.length > 1 && h("h2", { class: "minor" }, t("fill-mask.nth", { n: i + 1 })), bars));
-    replace(this.out, this.whole, h("div", { class: "mask-boxes" }, boxes), h("p", { class: "muted small" }, t("fill-mask.click")));
+    const boxes = this.bars.map((bars, i) =>
+      h(
+        "div",
+        { class: "mask-box" },
+        masks.length > 1 && h("h2", { class: "minor" }, t("fill-mask.nth", { n: i + 1 })),
+        bars,
+      ),
+    );
+    replace(
+      this.out,
+      this.whole,
+      h("div", { class: "mask-boxes" }, boxes),
+      h("p", { class: "muted small" }, t("fill-mask.click")),
+    );
   }
 
   #filled({ text, masks }) {
-    const best = masks.map((m) => ({ start: m.start, end: m.end, token: surface(m.candidates[0]?.token ?? MASK) }));
-    return pieces(text, best).map(([piece, span]) => (span ? h("em", { class: "put" }, span.token) : piece));
+    const best = masks.map((m) => ({
+      start: m.start,
+      end: m.end,
+      token: surface(m.candidates[0]?.token ?? MASK),
+    }));
+    return pieces(text, best).map(([piece, span]) =>
+      span ? h("em", { class: "put" }, span.token) : piece,
+    );
   }
 }
 

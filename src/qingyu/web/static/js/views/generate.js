@@ -10,7 +10,10 @@ class Generate extends TaskView {
   static task = "text2text-generation";
   static live = false;
   static defaults = { text: "" };
-  static examples = ["改写：这家店的东西又便宜又好吃。", "摘要：今天上午，市气象台发布暴雨蓝色预警，预计未来十二小时部分地区有大到暴雨，请市民减少外出。"];
+  static examples = [
+    "改写：这家店的东西又便宜又好吃。",
+    "摘要：今天上午，市气象台发布暴雨蓝色预警，预计未来十二小时部分地区有大到暴雨，请市民减少外出。",
+  ];
 
   #woken = false;
 
@@ -25,7 +28,15 @@ class Generate extends TaskView {
   }
 
   answer(result) {
-    replace(this.out, h("p", { class: "sentence" }, result.generated_text), h("div", null, copyButton(() => result.generated_text)));
+    replace(
+      this.out,
+      h("p", { class: "sentence" }, result.generated_text),
+      h(
+        "div",
+        null,
+        copyButton(() => result.generated_text),
+      ),
+    );
   }
 }
 

@@ -20,7 +20,11 @@ const lasting = (v) => millis(v * 1000);
 
 // id -> how a value comes of two readings, how it is written, and what stands beside it
 const FIGURES = {
-  requests: { value: rate("qingyu_requests_total", work), form: (v) => `${whole(v)} ${t("live.requests.unit")}`, aside: (_, b) => t("live.refused", { n: count(total(b, "qingyu_refused_total")) }) },
+  requests: {
+    value: rate("qingyu_requests_total", work),
+    form: (v) => `${whole(v)} ${t("live.requests.unit")}`,
+    aside: (_, b) => t("live.refused", { n: count(total(b, "qingyu_refused_total")) }),
+  },
   latency: {
     value: (a, b) => quantile(a, b, SECONDS, 0.95),
     form: lasting,
@@ -30,10 +34,31 @@ const FIGURES = {
     },
   },
   tokens: { value: rate("qingyu_batch_tokens_total"), form: (v) => `${whole(v)} ${t("live.tokens.unit")}` },
-  batch: { value: (a, b) => ratio(grown(a, b, "qingyu_batch_tokens_total"), grown(a, b, "qingyu_batches_total")), form: whole, aside: (_, b) => t("live.fill", { value: percent(total(b, "qingyu_batch_fill")) }) },
-  cache: { value: (a, b) => ratio(grown(a, b, "qingyu_cache_hits_total"), grown(a, b, "qingyu_cache_hits_total") + grown(a, b, "qingyu_cache_misses_total")), form: percent, ceiling: 1, aside: (_, b) => bytes(total(b, "qingyu_cache_bytes")) },
-  queue: { value: (_, b) => total(b, "qingyu_queue_tokens"), form: whole, aside: (_, b) => t("live.queue.limit", { value: count(total(b, "qingyu_queue_limit_tokens")) }) },
-  busy: { value: (a, b, seconds) => Math.min(1, grown(a, b, "qingyu_busy_seconds_total") / seconds), form: percent, ceiling: 1 },
+  batch: {
+    value: (a, b) => ratio(grown(a, b, "qingyu_batch_tokens_total"), grown(a, b, "qingyu_batches_total")),
+    form: whole,
+    aside: (_, b) => t("live.fill", { value: percent(total(b, "qingyu_batch_fill")) }),
+  },
+  cache: {
+    value: (a, b) =>
+      ratio(
+        grown(a, b, "qingyu_cache_hits_total"),
+        grown(a, b, "qingyu_cache_hits_total") + grown(a, b, "qingyu_cache_misses_total"),
+      ),
+    form: percent,
+    ceiling: 1,
+    aside: (_, b) => bytes(total(b, "qingyu_cache_bytes")),
+  },
+  queue: {
+    value: (_, b) => total(b, "qingyu_queue_tokens"),
+    form: whole,
+    aside: (_, b) => t("live.queue.limit", { value: count(total(b, "qingyu_queue_limit_tokens")) }),
+  },
+  busy: {
+    value: (a, b, seconds) => Math.min(1, grown(a, b, "qingyu_busy_seconds_total") / seconds),
+    form: percent,
+    ceiling: 1,
+  },
   memory: { value: (_, b) => total(b, "qingyu_resident_bytes"), form: bytes },
 };
 
@@ -52,9 +77,17 @@ class Live extends HTMLElement {
     });
     replace(
       this,
-      h("div", { class: "view-head" }, h("div", null, h("h1", null, t("live.title")), h("p", null, t("live.about")))),
+      h(
+        "div",
+        { class: "view-head" },
+        h("div", null, h("h1", null, t("live.title")), h("p", null, t("live.about"))),
+      ),
       this.#note,
-      h("div", { class: "charts" }, this.charts.map(([, chart]) => chart)),
+      h(
+        "div",
+        { class: "charts" },
+        this.charts.map(([, chart]) => chart),
+      ),
     );
     this.#read();
   }
@@ -75,7 +108,10 @@ class Live extends HTMLElement {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof api.ApiError)) throw error;
-      replace(this.#note, trouble(error, () => this.#read()));
+      replace(
+        this.#note,
+        trouble(error, () => this.#read()),
+      );
       if (!error.passing) return;
     }
     this.#timer = setTimeout(() => this.#read(), PERIOD);
@@ -91,7 +127,13 @@ class Live extends HTMLElement {
       const kept = this.#history[id];
       if (!first) kept.push(value(before.reading, now.reading, seconds));
       if (kept.length > ROOM) kept.shift();
-      chart.show(kept, { room: ROOM, period: PERIOD, form, ceiling, aside: aside?.(before.reading, now.reading) });
+      chart.show(kept, {
+        room: ROOM,
+        period: PERIOD,
+        form,
+        ceiling,
+        aside: aside?.(before.reading, now.reading),
+      });
     }
   }
 }

@@ -15,7 +15,11 @@ class Models extends HTMLElement {
   connectedCallback() {
     replace(
       this,
-      h("div", { class: "view-head" }, h("div", null, h("h1", null, t("models.title")), h("p", null, t("models.about")))),
+      h(
+        "div",
+        { class: "view-head" },
+        h("div", null, h("h1", null, t("models.title")), h("p", null, t("models.about"))),
+      ),
       h("div", { class: "stack roomy" }, this.#note, this.#memory, this.#list),
     );
     this.#show();
@@ -31,7 +35,12 @@ class Models extends HTMLElement {
       const all = await api.json("v1/models", { signal });
       const reading = parse(await (await api.request("metrics", { signal })).text());
       replace(this.#memory, this.#bar(all, reading));
-      replace(this.#list, all.models.length ? all.models.map((m) => this.#card(m, all.default)) : h("p", { class: "muted" }, t("models.none")));
+      replace(
+        this.#list,
+        all.models.length
+          ? all.models.map((m) => this.#card(m, all.default))
+          : h("p", { class: "muted" }, t("models.none")),
+      );
     } catch (error) {
       this.#fail(error, () => this.#show());
     }
@@ -52,7 +61,13 @@ class Models extends HTMLElement {
     return h(
       "section",
       { class: "card", "aria-label": t("models.budget") },
-      h("div", { class: "row" }, h("h2", null, t("models.budget")), h("b", { class: "num" }, words), h("span", { class: "push muted small num" }, t("models.process", { bytes: bytes(process) }))),
+      h(
+        "div",
+        { class: "row" },
+        h("h2", null, t("models.budget")),
+        h("b", { class: "num" }, words),
+        h("span", { class: "push muted small num" }, t("models.process", { bytes: bytes(process) })),
+      ),
       h("div", { class: "progress", vars: { "--share": String(Math.min(1, share)) } }, h("span")),
     );
   }
@@ -73,15 +88,35 @@ class Models extends HTMLElement {
         "div",
         { class: "row" },
         h("h2", null, model.name),
-        h("span", { class: model.loaded ? "tag on" : "tag" }, t(model.loaded ? "models.loaded" : "models.idle")),
+        h(
+          "span",
+          { class: model.loaded ? "tag on" : "tag" },
+          t(model.loaded ? "models.loaded" : "models.idle"),
+        ),
         model.name === first && h("span", { class: "tag" }, t("models.default")),
         model.pinned && h("span", { class: "tag" }, t("models.pinned")),
         h("span", { class: "push" }),
         this.#lever(model),
       ),
-      h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", null, h("dt", null, t(`models.${name}`)), h("dd", { class: "num" }, value)))),
-      h("div", { class: "field" }, h("span", null, t("models.tasks")), h("div", { class: "row" }, model.tasks.map((task) => h("span", { class: "tag" }, t(`task.${task}`))))),
-      Object.keys(model.accuracy ?? {}).length > 0 && h("details", { class: "fold" }, h("summary", null, t("models.accuracy")), accuracy(model.accuracy)),
+      h(
+        "dl",
+        { class: "facts" },
+        facts.map(([name, value]) =>
+          h("div", null, h("dt", null, t(`models.${name}`)), h("dd", { class: "num" }, value)),
+        ),
+      ),
+      h(
+        "div",
+        { class: "field" },
+        h("span", null, t("models.tasks")),
+        h(
+          "div",
+          { class: "row" },
+          model.tasks.map((task) => h("span", { class: "tag" }, t(`task.${task}`))),
+        ),
+      ),
+      Object.keys(model.accuracy ?? {}).length > 0 &&
+        h("details", { class: "fold" }, h("summary", null, t("models.accuracy")), accuracy(model.accuracy)),
     );
   }
 
@@ -92,7 +127,11 @@ class Models extends HTMLElement {
       event.currentTarget.disabled = true;
       replace(this.#note);
       try {
-        await api.request(`v2/repository/models/${encodeURIComponent(model.name)}/${act}`, { method: "POST", body: {}, signal: this.#stop.signal });
+        await api.request(`v2/repository/models/${encodeURIComponent(model.name)}/${act}`, {
+          method: "POST",
+          body: {},
+          signal: this.#stop.signal,
+        });
       } catch (error) {
         this.#fail(error, () => this.#show());
       }
@@ -105,18 +144,41 @@ class Models extends HTMLElement {
 
 /** The bundle's own report: how its parts agree with the model before compression. */
 function accuracy(report) {
-  const columns = ["top1", "kl", "cosine", "rows"].filter((c) => Object.values(report).some((part) => part?.[c] !== undefined));
+  const columns = ["top1", "kl", "cosine", "rows"].filter((c) =>
+    Object.values(report).some((part) => part?.[c] !== undefined),
+  );
   const cell = (part, c) => {
     const value = part[c];
     if (value === undefined) return "";
     return c === "top1" ? percent(value) : c === "rows" ? count(value) : String(value);
   };
-  const line = ([name, part]) => h("tr", null, h("th", { scope: "row" }, name), columns.map((c) => h("td", { class: "num" }, cell(part, c))));
+  const line = ([name, part]) =>
+    h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, name),
+      columns.map((c) => h("td", { class: "num" }, cell(part, c))),
+    );
   return h(
     "table",
     { class: "table" },
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("models.head")), columns.map((c) => h("th", { scope: "col" }, t(`models.${c}`))))),
-    h("tbody", null, Object.entries(report).filter(([, part]) => part && typeof part === "object").map(line)),
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        h("th", { scope: "col" }, t("models.head")),
+        columns.map((c) => h("th", { scope: "col" }, t(`models.${c}`))),
+      ),
+    ),
+    h(
+      "tbody",
+      null,
+      Object.entries(report)
+        .filter(([, part]) => part && typeof part === "object")
+        .map(line),
+    ),
   );
 }
 

@@ -13,18 +13,40 @@ class Score extends TaskView {
   static id = "score";
   static task = "score";
   static defaults = { text: "今天天汽真好，我们一起去公圆玩吧。" };
-  static examples = ["今天天汽真好，我们一起去公圆玩吧。", "他因为感冒，所以今天没有来上课。", "我门要认真学习，天天向上。", "这个问题已经得到了园满的解决。"];
+  static examples = [
+    "今天天汽真好，我们一起去公圆玩吧。",
+    "他因为感冒，所以今天没有来上课。",
+    "我门要认真学习，天天向上。",
+    "这个问题已经得到了园满的解决。",
+  ];
 
   answer(result, _all, body) {
     this.result = result;
-    const mean = result.tokens.length ? result.tokens.reduce((sum, x) => sum - x.log_prob, 0) / result.tokens.length : 0;
-    this.detail = h("div", { class: "detail", "aria-live": "polite" }, h("p", { class: "muted small" }, t("score.pick")));
+    const mean = result.tokens.length
+      ? result.tokens.reduce((sum, x) => sum - x.log_prob, 0) / result.tokens.length
+      : 0;
+    this.detail = h(
+      "div",
+      { class: "detail", "aria-live": "polite" },
+      h("p", { class: "muted small" }, t("score.pick")),
+    );
     this.found = h("div", { class: "stack" });
     replace(
       this.out,
-      h("dl", { class: "facts" }, fact(t("score.perplexity"), result.perplexity.toFixed(1)), fact(t("score.mean"), mean.toFixed(2))),
+      h(
+        "dl",
+        { class: "facts" },
+        fact(t("score.perplexity"), result.perplexity.toFixed(1)),
+        fact(t("score.mean"), mean.toFixed(2)),
+      ),
       this.#heat(result),
-      h("div", { class: "heat-key small muted" }, t("score.expected"), h("span", { "aria-hidden": "true" }), t("score.surprising")),
+      h(
+        "div",
+        { class: "heat-key small muted" },
+        t("score.expected"),
+        h("span", { "aria-hidden": "true" }),
+        t("score.surprising"),
+      ),
       this.detail,
       this.found,
     );
@@ -42,7 +64,10 @@ class Score extends TaskView {
           class: "heat",
           tabindex: i === 0 ? 0 : -1,
           vars: { "--heat": Math.min(1, Math.max(0, -token.log_prob / WORST)).toFixed(3) },
-          "aria-label": t("score.cell", { token: points.slice(token.start, token.end).join(""), score: percent(Math.exp(token.log_prob)) }),
+          "aria-label": t("score.cell", {
+            token: points.slice(token.start, token.end).join(""),
+            score: percent(Math.exp(token.log_prob)),
+          }),
           onfocus: () => this.#show(token),
           onclick: () => this.#show(token),
         },
@@ -64,12 +89,28 @@ class Score extends TaskView {
       next.tabIndex = 0;
       next.focus();
     };
-    return h("div", { class: "sentence", role: "group", "aria-label": t("score.heat"), onkeydown: walk }, nodes, points.slice(at).join(""));
+    return h(
+      "div",
+      { class: "sentence", role: "group", "aria-label": t("score.heat"), onkeydown: walk },
+      nodes,
+      points.slice(at).join(""),
+    );
   }
 
   #show(token) {
     const here = [...this.result.text].slice(token.start, token.end).join("");
-    replace(this.detail, h("p", null, t("score.detail", { token: here, score: percent(Math.exp(token.log_prob)), nats: (-token.log_prob).toFixed(2) })));
+    replace(
+      this.detail,
+      h(
+        "p",
+        null,
+        t("score.detail", {
+          token: here,
+          score: percent(Math.exp(token.log_prob)),
+          nats: (-token.log_prob).toFixed(2),
+        }),
+      ),
+    );
   }
 
   /** Which characters look wrong, and what would fit. */
@@ -94,11 +135,16 @@ class Score extends TaskView {
           button(h("span", { class: "song" }, surface(c.token)), {
             title: percent(c.score),
             "aria-label": t("score.replace", { token: surface(c.token), score: percent(c.score) }),
-            onclick: () => this.editor.put(splice(result.text, suspect.start, suspect.end, surface(c.token))),
+            onclick: () =>
+              this.editor.put(splice(result.text, suspect.start, suspect.end, surface(c.token))),
           }),
         ),
       );
-    return replace(place, h("h2", { class: "minor" }, t("score.suspects", { n: result.suspects.length })), h("ul", { class: "suspects" }, result.suspects.map(one)));
+    return replace(
+      place,
+      h("h2", { class: "minor" }, t("score.suspects", { n: result.suspects.length })),
+      h("ul", { class: "suspects" }, result.suspects.map(one)),
+    );
   }
 }
 

@@ -12,7 +12,11 @@ class Similarity extends TaskView {
   static examples = [
     { text: "怎么修改登录密码？", other: "忘记密码了，在哪里重新设置" },
     { text: "今天会下雨吗", other: "明天的会议几点开始" },
-    { text: "退款多久能到账", many: true, other: "申请退款后几天到账？\n如何取消订单\n钱什么时候退给我\n发票怎么开\n运费由谁承担" },
+    {
+      text: "退款多久能到账",
+      many: true,
+      other: "申请退款后几天到账？\n如何取消订单\n钱什么时候退给我\n发票怎么开\n运费由谁承担",
+    },
   ];
 
   body() {
@@ -22,11 +26,18 @@ class Similarity extends TaskView {
   }
 
   #lines() {
-    return this.state.other.split("\n").map((line) => line.trim()).filter(Boolean);
+    return this.state.other
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
   }
 
   fields() {
-    const box = h("textarea", { class: "input", value: this.state.other, oninput: () => this.set({ other: box.value }) });
+    const box = h("textarea", {
+      class: "input",
+      value: this.state.other,
+      oninput: () => this.set({ other: box.value }),
+    });
     const place = h("div");
     const lay = () => {
       const kind = `similarity.${this.state.many ? "many" : "pair"}`;
@@ -39,7 +50,18 @@ class Similarity extends TaskView {
       lay();
     };
     lay();
-    return [segmented(t("similarity.mode"), [[false, t("similarity.mode.pair")], [true, t("similarity.mode.many")]], this.state.many, swap), place];
+    return [
+      segmented(
+        t("similarity.mode"),
+        [
+          [false, t("similarity.mode.pair")],
+          [true, t("similarity.mode.many")],
+        ],
+        this.state.many,
+        swap,
+      ),
+      place,
+    ];
   }
 
   answer(result) {

@@ -38,9 +38,18 @@ export class TaskView extends HTMLElement {
   }
   /** Inputs that depend on the models there are: nodes, drawn anew when those are known. */
   modelFields() {
-    const able = get("models").filter((m) => m.tasks?.includes(this.task)).map((m) => [m.name, m.name]);
+    const able = get("models")
+      .filter((m) => m.tasks?.includes(this.task))
+      .map((m) => [m.name, m.name]);
     if (able.length < 2) return [];
-    return [field(t("model"), select([["", t("model.default")], ...able], this.state.model, (model) => this.set({ model }, { now: true })))];
+    return [
+      field(
+        t("model"),
+        select([["", t("model.default")], ...able], this.state.model, (model) =>
+          this.set({ model }, { now: true }),
+        ),
+      ),
+    ];
   }
   /** The request, or null while there is nothing to ask. */
   body() {
@@ -80,15 +89,20 @@ export class TaskView extends HTMLElement {
 
   /** The state as link parameters: only what differs from the defaults. */
   params() {
-    const changed = Object.entries(this.constructor.defaults).filter(([k, v]) => JSON.stringify(v) !== JSON.stringify(this.state[k]));
-    return Object.fromEntries(changed.map(([k, v]) => [k, typeof v === "string" ? this.state[k] : JSON.stringify(this.state[k])]));
+    const changed = Object.entries(this.constructor.defaults).filter(
+      ([k, v]) => JSON.stringify(v) !== JSON.stringify(this.state[k]),
+    );
+    return Object.fromEntries(
+      changed.map(([k, v]) => [k, typeof v === "string" ? this.state[k] : JSON.stringify(this.state[k])]),
+    );
   }
 
   connectedCallback() {
     this.#build();
     this.#unwatch = watch((name, up) => {
       if (name === "models") replace(this.#choice, this.modelFields());
-      if (name === "connected" && up && this.#asked === null && this.out.querySelector(".notice.bad")) this.run();
+      if (name === "connected" && up && this.#asked === null && this.out.querySelector(".notice.bad"))
+        this.run();
     });
   }
 
@@ -104,31 +118,69 @@ export class TaskView extends HTMLElement {
     note(this.constructor.id, this.params());
     clearTimeout(this.#timers.ask);
     clearTimeout(this.#timers.keep);
-    if (this.constructor.live || this.body() === null) this.#timers.ask = setTimeout(() => this.run(), now ? 0 : PAUSE);
+    if (this.constructor.live || this.body() === null)
+      this.#timers.ask = setTimeout(() => this.run(), now ? 0 : PAUSE);
   }
 
   #build() {
     const { id, examples } = this.constructor;
     this.editor = h("qy-editor", { onedit: () => this.set({ text: this.editor.value }) });
-    Object.assign(this.editor, { marks: (text) => this.marks(text), label: t(`${id}.label`), placeholder: t(`${id}.placeholder`), value: this.state.text });
+    Object.assign(this.editor, {
+      marks: (text) => this.marks(text),
+      label: t(`${id}.label`),
+      placeholder: t(`${id}.placeholder`),
+      value: this.state.text,
+    });
     replace(this.#choice, this.modelFields());
     const go = button(t("run"), { kind: "primary", onclick: () => this.run({ asked: true }) });
     const share = copyButton(() => location.href, t("share"), "link");
     replace(
       this,
-      h("div", { class: "view-head" }, h("div", null, h("h1", null, t(`${id}.title`)), h("p", null, t(`${id}.about`))), share),
+      h(
+        "div",
+        { class: "view-head" },
+        h("div", null, h("h1", null, t(`${id}.title`)), h("p", null, t(`${id}.about`))),
+        share,
+      ),
       h(
         "div",
         { class: "panes" },
         h(
           "section",
-          { class: "card ask", "aria-label": t("input"), onkeydown: (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && this.run({ asked: true }) },
-          h("div", { class: "sheet" }, this.editor, h("div", { class: "row sheet-foot" }, this.actions(), button(t("clear"), { kind: "quiet", onclick: () => (this.editor.put(""), this.editor.focus()) }), h("span", { class: "push" }), go)),
+          {
+            class: "card ask",
+            "aria-label": t("input"),
+            onkeydown: (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && this.run({ asked: true }),
+          },
+          h(
+            "div",
+            { class: "sheet" },
+            this.editor,
+            h(
+              "div",
+              { class: "row sheet-foot" },
+              this.actions(),
+              button(t("clear"), {
+                kind: "quiet",
+                onclick: () => (this.editor.put(""), this.editor.focus()),
+              }),
+              h("span", { class: "push" }),
+              go,
+            ),
+          ),
           this.#choice,
           this.fields(),
           examples.length > 0 && this.#examples(examples),
         ),
-        h("section", { class: "card answer", "aria-label": t("answer") }, h("div", { class: "pending", "aria-hidden": "true" }), this.out, this.#cut, this.#status, this.#code),
+        h(
+          "section",
+          { class: "card answer", "aria-label": t("answer") },
+          h("div", { class: "pending", "aria-hidden": "true" }),
+          this.out,
+          this.#cut,
+          this.#status,
+          this.#code,
+        ),
       ),
     );
     this.run();
@@ -143,7 +195,12 @@ export class TaskView extends HTMLElement {
       };
       return h("button", { type: "button", class: "example", onclick: put }, patch.title ?? patch.text);
     };
-    return h("div", { class: "examples" }, h("h2", { class: "minor" }, t("examples")), h("div", { class: "example-list" }, list.map(chip)));
+    return h(
+      "div",
+      { class: "examples" },
+      h("h2", { class: "minor" }, t("examples")),
+      h("div", { class: "example-list" }, list.map(chip)),
+    );
   }
 
   /** Asks the service; a newer question drops an older one, and its answer with it. */
@@ -164,13 +221,27 @@ export class TaskView extends HTMLElement {
       this.answer(all.results[0], all, body);
       const round = performance.now() - begun;
       replace(this.#cut, all.results[0].truncated && t("truncated"));
-      replace(this.#status, t("status", { model: all.model, inside: millis(all.elapsed_ms), round: millis(round), tokens: all.tokens }));
+      replace(
+        this.#status,
+        t("status", {
+          model: all.model,
+          inside: millis(all.elapsed_ms),
+          round: millis(round),
+          tokens: all.tokens,
+        }),
+      );
       this.#code.show(this.task, body, all);
-      this.#timers.keep = setTimeout(() => history.add(this.constructor.id, this.params(), this.state.text), SETTLED);
+      this.#timers.keep = setTimeout(
+        () => history.add(this.constructor.id, this.params(), this.state.text),
+        SETTLED,
+      );
     } catch (error) {
       if (this.#asked !== mine) return;
       if (!(error instanceof api.ApiError)) throw error;
-      replace(this.out, trouble(error, () => this.run()));
+      replace(
+        this.out,
+        trouble(error, () => this.run()),
+      );
       replace(this.#cut);
       replace(this.#status);
       this.#code.show(this.task, body, null);

@@ -11,13 +11,30 @@ const TOPICS = ["体育", "财经", "科技", "娱乐", "教育"];
 class ZeroShot extends TaskView {
   static id = "zero-shot";
   static task = "zero-shot-classification";
-  static defaults = { text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。", labels: TOPICS, template: TEMPLATES[0], multi: false };
+  static defaults = {
+    text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。",
+    labels: TOPICS,
+    template: TEMPLATES[0],
+    multi: false,
+  };
   static examples = [
     { text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。" },
     { text: "央行宣布下调存款准备金率零点五个百分点。" },
-    { text: "快递三天了还没有到，客服电话也打不通！", labels: ["物流", "质量", "价格", "售后"], template: TEMPLATES[1] },
-    { text: "帮我订一张明天上午去上海的高铁票。", labels: ["订票", "查天气", "放音乐", "闲聊"], template: TEMPLATES[3] },
-    { text: "等了这么久，终于收到录取通知书了！", labels: ["高兴", "难过", "愤怒", "平静"], template: TEMPLATES[2] },
+    {
+      text: "快递三天了还没有到，客服电话也打不通！",
+      labels: ["物流", "质量", "价格", "售后"],
+      template: TEMPLATES[1],
+    },
+    {
+      text: "帮我订一张明天上午去上海的高铁票。",
+      labels: ["订票", "查天气", "放音乐", "闲聊"],
+      template: TEMPLATES[3],
+    },
+    {
+      text: "等了这么久，终于收到录取通知书了！",
+      labels: ["高兴", "难过", "愤怒", "平静"],
+      template: TEMPLATES[2],
+    },
   ];
 
   body() {
@@ -31,7 +48,13 @@ class ZeroShot extends TaskView {
     const chips = h("qy-chips", { onchange: (e) => this.set({ labels: e.detail }, { now: true }) });
     Object.assign(chips, { label: t("zero-shot.labels"), placeholder: t("zero-shot.add"), value: labels });
     return [
-      h("div", { class: "field" }, h("span", null, t("zero-shot.labels")), chips, h("small", null, t("zero-shot.labels.note"))),
+      h(
+        "div",
+        { class: "field" },
+        h("span", null, t("zero-shot.labels")),
+        chips,
+        h("small", null, t("zero-shot.labels.note")),
+      ),
       templateField(template, (value) => this.set({ template: value })),
       toggle(t("zero-shot.multi"), multi, (value) => this.set({ multi: value }, { now: true })),
     ];
