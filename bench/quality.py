@@ -57,7 +57,8 @@ def read_sets(source: Path) -> dict[tuple[str, str], tuple[str, bytes]]:
         wanted = task in MEASURES and (task != "cls" or name in TOPICS)
         if wanted and (split == "dev" or (split, task) == ("train", "cls")):
             found[task, name] = max(found.get((task, name), ("", b"")), (split, raw()), key=_dev)
-    return dict(sorted(found.items()))
+    order = list(MEASURES)
+    return dict(sorted(found.items(), key=lambda item: (order.index(item[0][0]), item[0])))
 
 
 def _dev(one: tuple[str, bytes]) -> int:

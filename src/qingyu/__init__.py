@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Model", "QingyuError", "__version__", "load"]
+__all__ = ["Model", "QingyuError", "ZeroShotClassifier", "__version__", "load"]
 
 if TYPE_CHECKING:
     from qingyu.errors import QingyuError
-    from qingyu.model import Model, load
+    from qingyu.model import Model, ZeroShotClassifier, load
 
 
 def __getattr__(name: str) -> Any:
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
         from qingyu.errors import QingyuError
 
         return QingyuError
-    if name in ("Model", "load"):
+    if name in ("Model", "ZeroShotClassifier", "load"):
         from qingyu import model
 
         return getattr(model, name)

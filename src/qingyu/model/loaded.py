@@ -1,22 +1,20 @@
-"""A loaded bundle: texts in, answers out. The Python API."""
+"""A loaded bundle, and how the generators of its tasks are driven."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from qingyu import bundle
 from qingyu.engine.network import Network
 from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.model.calls import Answers
 from qingyu.tasks import table
 from qingyu.tasks.context import Context
-from qingyu.tasks.table import Task
 from qingyu.text.tokenizer import Tokenizer
 from qingyu.types import FloatArray, Query, Result, SimilarityResult, Steps
 
-P = ParamSpec("P")
 R = TypeVar("R", bound=Result)
 
 AT_ONCE = 256  # texts whose queries wait in memory together
@@ -31,41 +29,6 @@ def load(model: str | Path = bundle.DEFAULT, *, threads: int | None = None) -> M
     Raises ModelNotFoundError and BundleError.
     """
     return Model(bundle.read_manifest(bundle.find(model)), threads)
-
-
-class Call(Generic[P, R]):
-    """A task of one model, to be called: a result for a text, a list of results for a list."""
-
-    def __init__(self, model: Model, task: Task[P, R]) -> None:
-        self._model = model
-        self._task = task
-        self.__doc__ = task.begin.__doc__
-        self.__name__ = task.begin.__name__
-        _context, *parameters = inspect.signature(task.begin).parameters.values()
-        self.__signature__ = inspect.Signature(parameters)
-
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, text: str, *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-    @overload
-    def __call__(self, text: Sequence[str], *args: P.args, **kwargs: P.kwargs) -> list[R]: ...
-    def __call__(self, text: str | Sequence[str], *args: P.args, **kwargs: P.kwargs) -> R | list[R]:
-        model, begin = self._model, self._task.begin
-        if isinstance(text, str):
-            return model.complete(begin(model.context, text, *args, **kwargs))
-        return model.complete_all([begin(model.context, one, *args, **kwargs) for one in text])
-
-
-class Answers(Generic[P, R]):
-    """A task as an attribute of the models: `model.score` is a `Call`."""
-
-    def __init__(self, task: Task[P, R]) -> None:
-        self.task = task
-        self.__doc__ = task.begin.__doc__
-
-    def __get__(self, model: Model, owner: type) -> Call[P, R]:
-        return Call(model, self.task)
 
 
 class Model:

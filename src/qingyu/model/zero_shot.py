@@ -1,0 +1,104 @@
+"""Zero-shot classification as an object: labels in, one result a text out, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from qingyu import bundle
+from qingyu.errors import InputError
+from qingyu.model.loaded import Model, load
+from qingyu.tasks import table
+from qingyu.tasks.zero_shot import TEMPLATE, Labels
+from qingyu.types import LongText, ZeroShotResult
+
+EachLabels: TypeAlias = Labels | Sequence[Sequence[str]] | Sequence[Mapping[str, str]]
+"""One set of labels for all texts, or a list with a set for each."""
+
+
+class ZeroShotClassifier:
+    """Classifies texts by labels that it has never been trained on.
+
+    model: a name or a folder of a bundle, or a `Model` already loaded, which stays the caller's
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model = bundle.DEFAULT,
+        *,
+        hypothesis_template: str | Sequence[str] = TEMPLATE,
+        threads: int | None = None,
+    ) -> None:
+        """Raises ModelNotFoundError and BundleError."""
+        self.model = model if isinstance(model, Model) else load(model, threads=threads)
+        self.hypothesis_template = hypothesis_template
+
+    def predict(
+        self,
+        texts: str | Sequence[str],
+        labels: EachLabels,
+        batch_size: int = 32,
+        *,
+        multi_label: bool = False,
+        truncate: LongText = "windows",
+    ) -> list[ZeroShotResult]:
+        """One result a text, in order; see `qingyu.tasks.zero_shot`.
+
+        `batch_size` texts are held at once; within it, pairs of text and label are cut into
+        batches by tokens, and no answer depends on it. Raises InputError.
+        """
+        return list(
+            self.stream(texts, labels, batch_size, multi_label=multi_label, truncate=truncate)
+        )
+
+    def stream(
+        self,
+        texts: str | Sequence[str],
+        labels: EachLabels,
+        batch_size: int = 32,
+        *,
+        multi_label: bool = False,
+        truncate: LongText = "windows",
+    ) -> Iterator[ZeroShotResult]:
+        """The results of `predict` one by one, as the batches are done."""
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise InputError(
+                f"batch_size 应是正整数，收到 {batch_size!r}。",
+                f"batch_size should be a positive whole number, not {batch_size!r}.",
+            )
+        sets = _sets(labels, len(texts))
+        for first in range(0, len(texts), batch_size):
+            part = range(first, min(first + batch_size, len(texts)))
+            yield from self.model.complete_all(
+                [
+                    table.ZERO_SHOT.begin(
+                        self.model.context,
+                        texts[i],
+                        sets[i],
+                        hypothesis_template=self.hypothesis_template,
+                        multi_label=multi_label,
+                        truncate=truncate,
+                    )
+                    for i in part
+                ]
+            )
+
+
+def _sets(labels: EachLabels, texts: int) -> list[Labels]:
+    """A set of labels for each text. Raises InputError where there are more or fewer sets."""
+    own = (
+        isinstance(labels, Sequence)
+        and not isinstance(labels, str)
+        and bool(labels)
+        and all(isinstance(one, (list, Mapping)) for one in labels)
+    )
+    if not own:
+        return [labels] * texts  # type: ignore[list-item]
+    if len(labels) != texts:
+        raise InputError(
+            f"有 {texts} 段文本，却有 {len(labels)} 组标签；应各有一组，或共用一组。",
+            f"There are {texts} texts and {len(labels)} sets of labels; give one each, or one.",
+        )
+    return list(labels)
