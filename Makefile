@@ -46,14 +46,13 @@ install-size: $(INSTALLED) ## what a clean environment weighs, and how long `imp
 	$(BIN)/python bench/install_size.py
 
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
-	$(BIN)/python bench/screenshots.py
+	PYTHONPATH=tests $(BIN)/python -m page.screenshots docs/images
 
 readme: $(TESTABLE) ## write the outputs of the README's examples anew, after a change of the model
 	$(BIN)/python tests/test_readme.py
 
-test-reference: $(REFERENCE)/.installed ## remake the golden outputs with transformers (CHECKPOINT=), none may change
-	$(REFERENCE)/bin/python tests/reference/default_checkpoint.py $(CHECKPOINT)
-	git diff --exit-code --stat tests/golden
+test-reference: $(REFERENCE)/.installed ## run PyTorch and transformers against the golden outputs (CHECKPOINT=)
+	PYTHONPATH=tests/reference QINGYU_REFERENCE_CHECKPOINT=$(CHECKPOINT) $(REFERENCE)/bin/python -m pytest -q tests/reference
 
 clean: ## remove the environment and what was built
 	rm -rf $(VENV) $(REFERENCE) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -76,7 +75,7 @@ $(TESTABLE): pyproject.toml | $(BIN)/python
 	@touch $@ $(INSTALLED)
 
 # PyTorch and transformers live apart: nothing else may come to need them.
-$(REFERENCE)/.installed: tests/reference/requirements.txt
+$(REFERENCE)/.installed: tests/reference/requirements.txt pyproject.toml
 	@$(PYTHON) -m venv $(REFERENCE)
-	@$(REFERENCE)/bin/python -m pip install --quiet -r $<
+	@$(REFERENCE)/bin/python -m pip install --quiet -r $< -e '.[build]'
 	@touch $@

@@ -14,6 +14,7 @@ from .standin import StandIn
 
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 15_000  # ms; spent only where something is wrong, or the machine is very busy
 expect.set_options(timeout=PATIENCE)
 
@@ -27,9 +28,8 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("QINGYU_REQUIRE_BROWSER") == "1":
             pytest.fail("QINGYU_REQUIRE_BROWSER=1, and there is no chromium on PATH")
         pytest.skip("no chromium on PATH")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
 

@@ -34,6 +34,19 @@ def test_answers_as_one_types(page: Page, standin: StandIn) -> None:
     expect(page.locator(".status")).to_contain_text("3.1 ms")
 
 
+def test_the_light_lies_behind_the_blank(page: Page, standin: StandIn) -> None:
+    """The highlight and the text box share one place and one layout, whatever the text's length."""
+    page.goto(standin.url)
+    for text in ("天[MASK]", "很长的一段话，" * 40 + "[MASK]", "一\n二[MASK]\n\n三\n" * 8):
+        type_text(page, text)
+        boxes = [
+            page.locator(f"qy-editor {part}").bounding_box()
+            for part in ("textarea", ".editor-back")
+        ]
+        assert boxes[0] == boxes[1]
+        assert box.evaluate("t => t.scrollHeight <= t.clientHeight")
+
+
 def test_typing_quickly_asks_once(page: Page, standin: StandIn) -> None:
     """Keys in quick succession are one question, not one each."""
     page.goto(standin.url)

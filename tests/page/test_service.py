@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from qingyu.bundle import find
 from qingyu.errors import ModelNotFoundError
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+from .service import running
 
-START = 60  # seconds the service may take to be ready on a very busy machine
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -27,30 +23,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         find("qingyu-small-zh")
     except ModelNotFoundError:
         pytest.skip("the default bundle is not built")
-    log = tmp_path_factory.mktemp("service") / "log"
-    command = [sys.executable, "-m", "qingyu", "serve", "--port", "0", "--log-format", "text"]
-    with log.open("w") as out, subprocess.Popen(command, stderr=out, stdout=out) as process:
-        try:
-            yield ready(process, log)
-        finally:
-            process.terminate()
-
-
-def ready(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Reads the address off the log and waits until the model is warm."""
-    end = time.monotonic() + START
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text()
-        words = log.read_text().split()
-        address = next((w.rstrip("/") for w in words if w.startswith("http://127.0.0.1:")), None)
-        if address:
-            try:
-                if httpx.get(f"{address}/health/ready").status_code == 200:
-                    return address
-            except httpx.TransportError:
-                pass
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
+    with running(tmp_path_factory.mktemp("service") / "log") as address:
+        yield address
 
 
 def test_what_it_is_all_about(page: Page, service: str) -> None:

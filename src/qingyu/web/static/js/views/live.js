@@ -23,7 +23,10 @@ const FIGURES = {
   requests: {
     value: rate("qingyu_requests_total", work),
     form: (v) => `${whole(v)} ${t("live.requests.unit")}`,
-    aside: (_, b) => t("live.refused", { n: count(total(b, "qingyu_refused_total")) }),
+    aside: (_, b) => {
+      const refused = total(b, "qingyu_refused_total");
+      return refused ? t("live.refused", { n: count(refused) }) : "";
+    },
   },
   latency: {
     value: (a, b) => quantile(a, b, SECONDS, 0.95),

@@ -1,0 +1,142 @@
+"""Pictures of the page with the real service and model, for the READMEs and the manual.
+
+PYTHONPATH=tests python -m page.screenshots docs/images
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .conftest import DESKTOP, FLAGS, PHONE
+from .service import running
+
+ENTITIES = "鲁迅1881年生于浙江绍兴，后来在北京大学任教，1936年在上海逝世。"
+MASKS = "她每[MASK]早上七点起床，步[MASK]去学校。"
+RANKING = "退款多久能到账&many=true&other=" + "%0A".join(
+    ["申请退款后几天到账？", "钱什么时候退给我", "如何取消订单", "发票怎么开", "运费由谁承担"]
+)
+# name -> (address of the view, options of the browser)
+DARK = {"color_scheme": "dark"}
+SMALL = {"viewport": PHONE, "device_scale_factor": 2}
+SHOTS: dict[str, tuple[str, dict[str, object]]] = {
+    "page": ("fill-mask", {}),
+    "page.en": ("fill-mask", {"locale": "en"}),
+    "fill-mask-dark": (f"fill-mask?text={MASKS}", DARK),
+    "zero-shot": ("zero-shot", {}),
+    "classify": ("classify", {}),
+    "similarity": (f"similarity?text={RANKING}", {}),
+    "entities": (f"entities?text={ENTITIES}", {}),
+    "entities.en-dark": (f"entities?text={ENTITIES}", {**DARK, "locale": "en"}),
+    "score": ("score", {}),
+    "files": ("files", {"viewport": {"width": 1280, "height": 1130}}),
+    "models": ("models", {}),
+    "live": ("live", {}),
+    "phone": (f"fill-mask?text={MASKS}", SMALL),
+    "phone-dark": (f"entities?text={ENTITIES}", {**SMALL, **DARK}),
+    "phone.en": ("score", {**SMALL, "locale": "en"}),
+}
+REVIEWS = [
+    "房间很干净，前台也热情，下次还住这里。",
+    "隔音太差，一夜没睡好。",
+    "早餐种类多，味道也不错。",
+    "等了半个小时才办好入住，失望。",
+    "位置方便，出门就是地铁站。",
+]
+LIVE_SECONDS = 40
+
+
+def settle(page: Page) -> None:
+    page.wait_for_selector("#view h1")
+    page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+    page.wait_for_timeout(700)
+
+
+def files(page: Page) -> None:
+    """A job that is done, and a file about to start."""
+    for n, name in enumerate(["酒店评论.csv", "三月评论.csv"]):
+        rows = [
+            "编号,评论,城市",
+            *(f"{i},第 {i} 晚。{REVIEWS[i % 5]},杭州" for i in range(400 - 150 * n)),
+        ]
+        upload = {"name": name, "mimeType": "text/csv", "buffer": "\n".join(rows).encode("gb18030")}
+        page.set_input_files("input[type=file]", files=[upload])
+        page.get_by_role("combobox", name="任务").select_option("text-classification")
+        page.wait_for_selector(".table td.new >> text=面")
+        if n == 0:
+            page.get_by_role("button", name="开始处理").click()
+            page.wait_for_selector(".tag.done", timeout=120_000)
+
+
+@contextmanager
+def users(address: str) -> Iterator[None]:
+    """Two people typing, so that the live figures have something to show."""
+    over = threading.Event()
+
+    def ask(seed: int) -> None:
+        with httpx.Client(base_url=address) as client:
+            n = seed
+            while not over.wait(0.02 + 0.08 * (n % 7 == 0)):
+                n += 1
+                text = REVIEWS[n % 5][: 6 + n % 11] + f"[MASK]{n % 40}"
+                client.post("/v1/fill-mask", json={"text": text})
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def shoot(browser: Browser, address: str, name: str, folder: Path) -> None:
+    link, options = SHOTS[name]
+    options = {"viewport": DESKTOP, "reduced_motion": "reduce", **options}
+    english = options.pop("locale", "") == "en"
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    page = context.new_page()
+    if english:
+        page.add_init_script("try { localStorage.setItem('qingyu.lang', 'en') } catch {}")
+    page.goto(f"{address}/#/{link}")
+    settle(page)
+    if name == "files":
+        files(page)
+    if name == "live":
+        with users(address):
+            page.wait_for_timeout(LIVE_SECONDS * 1000)
+    if name == "models":
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    page.mouse.move(0, 0)
+    settle(page)
+    page.screenshot(path=folder / f"{name}.png")
+    context.close()
+
+
+def main(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running(Path(scratch) / "log") as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for name in names or SHOTS:
+            shoot(browser, address, name, folder)
+            print(folder / f"{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
