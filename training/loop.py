@@ -1,0 +1,211 @@
+"""What every training step shares: the clock, the optimiser, the saved state, and the device.
+
+A schedule runs by the wall clock (`--minutes`), so a run fits the time there is on whatever
+machine there is, or by a count (`--steps`), so a test is repeatable. Either way it is progress
+from 0 to 1 that sets the learning rate: a straight warm-up, then a straight way down to 0. A run
+that starts from a checkpoint (`--from`) gets a warm-up of its own; a run that goes on (`--resume`)
+keeps its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from training import export
+from training.model import Model
+from training.sources import RecipeError
+
+WARM_UP = 0.03  # share of the run
+SAVE_EVERY_S = 300.0
+
+
+@dataclass
+class Schedule:
+    """Where a run stands. Exactly one of `minutes` and `steps` is set; `spent_s` is carried over a
+    resume.
+    """
+
+    minutes: float | None
+    steps: int | None
+    step: int = 0
+    spent_s: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.steps is None):
+            raise RecipeError("say how long to train: either --minutes or --steps")
+        self._started = self.clock() - self.spent_s
+
+    def elapsed_s(self) -> float:
+        """Seconds of training so far, those before a resume included."""
+        return self.clock() - self._started
+
+    def progress(self) -> float:
+        """0 at the start, 1 at the end."""
+        if self.steps is not None:
+            return min(1.0, self.step / max(1, self.steps))
+        return min(1.0, self.elapsed_s() / max(1e-9, 60 * (self.minutes or 0)))
+
+    def rate(self) -> float:
+        """The share of the peak learning rate to use now."""
+        at = self.progress()
+        return (at + 1e-3) / (WARM_UP + 1e-3) if at < WARM_UP else (1 - at) / (1 - WARM_UP)
+
+
+def common_options(parser: argparse.ArgumentParser, lr: float, batch: int) -> None:
+    """The options that every step has, with the step's own defaults."""
+    parser.add_argument("--out", required=True, type=Path, help="checkpoint directory to write")
+    parser.add_argument("--minutes", type=float, help="train for so long by the clock")
+    parser.add_argument("--steps", type=int, help="train for so many steps instead")
+    parser.add_argument("--lr", type=float, default=lr, help="peak learning rate (%(default)s)")
+    parser.add_argument("--batch", type=int, default=batch, help="rows a step (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT.state.pt")
+    parser.add_argument("--tiny", action="store_true", help="seconds on a CPU: see that all works")
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Make `--tiny` mean something where the user did not say otherwise, and seed torch."""
+    if args.tiny:
+        args.batch = min(args.batch, 8)
+        if args.minutes is None and args.steps is None:
+            args.steps = 12
+    torch.manual_seed(args.seed)
+
+
+def pick_device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def compiled(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    """The function compiled on CUDA; on a CPU a short run would wait longer than it gains."""
+    return torch.compile(function) if device.type == "cuda" else function
+
+
+class Trainer:
+    """One model being trained: its optimiser, schedule and state file.
+
+    `extra` is trained and resumed beside the model and left out of the checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        args: argparse.Namespace,
+        tokenizer_folder: Path,
+        extra: nn.Module | None = None,
+    ) -> None:
+        self.device = pick_device()
+        self.model = model.to(self.device).train()
+        self.extra = (extra or nn.Identity()).to(self.device)
+        self.args = args
+        self.tokenizer_folder = tokenizer_folder
+        self.state_path = args.out.with_name(f"{args.out.name}.state.pt")
+        self.schedule = Schedule(args.minutes, args.steps)
+        self.place: dict[str, int] = {}  # where the data stands; the step keeps what it needs here
+        trained = [*model.parameters(), *self.extra.parameters()]
+        matrices = [p for p in trained if p.ndim > 1]
+        vectors = [p for p in trained if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": 0.01},
+                {"params": vectors, "weight_decay": 0.0},  # biases and LayerNorms do not decay
+            ],
+            lr=args.lr,
+            betas=(0.9, 0.98),
+            eps=1e-6,
+            fused=self.device.type == "cuda",
+        )
+        self._saved_at = time.monotonic()
+        self._losses: dict[str, list[torch.Tensor]] = {}
+        if args.resume:
+            self._resume()
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """bf16 where CUDA has it; weights and optimiser stay FP32."""
+        on = self.device.type == "cuda"
+        return torch.autocast("cuda", dtype=torch.bfloat16) if on else contextlib.nullcontext()
+
+    def running(self) -> bool:
+        """Whether there is time, or a step, left."""
+        return self.schedule.progress() < 1.0
+
+    def update(self, losses: dict[str, torch.Tensor]) -> None:
+        """One optimiser step on the sum of the losses."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.args.lr * self.schedule.rate()
+        sum(losses.values()).backward()  # type: ignore[union-attr]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.schedule.step += 1
+        for name, loss in losses.items():
+            self._losses.setdefault(name, []).append(loss.detach())
+        if self.schedule.step % 100 == 0:
+            self.report()
+        if time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self.save_state()
+
+    def report(self) -> dict[str, float]:
+        """Print and return the mean losses since the last report."""
+        means = {name: torch.stack(seen).mean().item() for name, seen in self._losses.items()}
+        self._losses.clear()
+        told = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+        done = f"{self.schedule.progress():.1%}  {self.schedule.elapsed_s():.0f} s"
+        print(f"step {self.schedule.step}  {done}  {told}", flush=True)
+        return means
+
+    def save_state(self) -> None:
+        """Write all that a resume needs, replacing the old state only when the new one is whole."""
+        self.state_path.parent.mkdir(parents=True, exist_ok=True)
+        specs = self.model.specs.items()
+        state = {
+            "model": self.model.state_dict(),
+            "extra": self.extra.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "config": self.model.config.written(),
+            "heads": {name: (list(spec.labels), spec.level) for name, spec in specs},
+            "words": self.model.words,
+            "tokenizer": str(self.tokenizer_folder),
+            "step": self.schedule.step,
+            "spent_s": self.schedule.elapsed_s(),
+            "place": self.place,
+            "random": torch.get_rng_state(),
+        }
+        partial = self.state_path.with_name(self.state_path.name + ".part")
+        torch.save(state, partial)
+        partial.replace(self.state_path)
+        self._saved_at = time.monotonic()
+
+    def _resume(self) -> None:
+        if not self.state_path.is_file():
+            raise RecipeError(f"{self.state_path}: no state to resume from; leave --resume out")
+        state = torch.load(self.state_path, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.extra.load_state_dict(state["extra"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"])
+        self.place = state["place"]
+        self.schedule = Schedule(
+            self.args.minutes, self.args.steps, step=state["step"], spent_s=state["spent_s"]
+        )
+
+    def finish(self) -> dict[str, float]:
+        """Save the state and write the checkpoint directory; returns the last mean losses."""
+        means = self.report() if self._losses else {}
+        self.save_state()
+        self.model.eval()
+        export.save(self.model, self.tokenizer_folder, self.args.out)
+        print(f"{self.args.out}: written after {self.schedule.step} steps")
+        return means
