@@ -1,4 +1,6 @@
-"""How large the channels of each norm become, seen on sample texts through the FP32 graphs."""
+"""What the FP32 graphs show on sample texts: how large the channels of each norm become, and how
+the inputs of each matrix go together.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from qingyu.build.graph import Graph
-from qingyu.build.precision import OTHER, Float32, Operand, Origin, Vector
+from qingyu.build.int4 import BLOCK
+from qingyu.build.precision import OTHER, Float32, Floats, Matrix, Operand, Origin, Vector
 from qingyu.bundle import TOKENIZER, Manifest
 from qingyu.engine.batch import cut, pack
 from qingyu.engine.network import MAX_BATCH_TOKENS
@@ -15,38 +18,62 @@ from qingyu.engine.session import Session
 from qingyu.text.tokenizer import Tokenizer
 from qingyu.types import Query
 
-PREFIX = "largest "
+LARGEST, GRAM = "largest ", "gram "
 MASK_EVERY = 8
 
 
 class Calibrating(Float32):
-    """FP32 that also gives out, for every norm, the largest magnitude of each channel."""
+    """FP32 that also gives out, for every norm, the largest magnitude of each channel; and for
+    every matrix the products of its inputs with each other, in INT4's blocks.
+    """
 
     def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
         if origin.kind == "norm":
             axes = graph.constant([0], np.int64)
             largest = graph.node("ReduceMax", graph.node("Abs", x), axes, keepdims=0)
             # Numbered, for a layer that is applied several times shares its norm.
-            graph.output(largest, f"{PREFIX}{x} {origin.name}", ["channels"])
-        return super().operand(graph, x, origin)
+            graph.output(largest, f"{LARGEST}{x} {origin.name}", ["channels"])
+        return Witnessed(graph, x)
 
 
-def channel_ranges(manifest: Manifest, graph: str, texts: Sequence[str]) -> dict[str, Vector]:
-    """Largest magnitudes, float32 [channels], by the names of norms; "hidden" for what heads read.
+class Witnessed(Floats):
+    """An operand that tells, for each product, sum(x_i x_j) over its rows within each block."""
 
-    `graph` is the file of an encoder written by `Calibrating`.
+    def take(self, rows: str) -> Operand:
+        return Witnessed(self.graph, self.graph.node("Gather", self.values, rows, axis=0))
+
+    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
+        graph, width = self.graph, matrix.shape[1]
+        fill = graph.constant([0, 0, 0, -width % BLOCK], np.int64)
+        padded = graph.node("Pad", self.values, fill) if width % BLOCK else self.values
+        blocks = graph.node("Reshape", padded, graph.constant([0, -1, BLOCK], np.int64))
+        rows = graph.node("Transpose", blocks, perm=[1, 0, 2])
+        gram = graph.node("MatMul", graph.node("Transpose", rows, perm=[0, 2, 1]), rows)
+        graph.output(gram, f"{GRAM}{gram} {name}", ["blocks", BLOCK, BLOCK])
+        return super().product(name, matrix, bias)
+
+
+def statistics(manifest: Manifest, graph: str, texts: Sequence[str]) -> dict[str, Vector]:
+    """What `graph`, the file of an encoder written by `Calibrating`, shows on `texts`.
+
+    By the name of a norm, or "hidden" for what heads read: largest magnitudes, float32
+    [channels]. By "gram " and the name of a matrix: float32 [blocks, BLOCK, BLOCK].
     """
     tokenizer = Tokenizer(manifest.path / TOKENIZER)
     queries = list(_queries(tokenizer, manifest.sizes.max_positions, texts))
-    session = Session(manifest.path / graph)
-    ranges: dict[str, Vector] = {}
+    session = Session(manifest.path / graph, pack=False)
+    found: dict[str, Vector] = {}
     for indices in cut(queries, MAX_BATCH_TOKENS):
         outputs = session.run_all(pack([queries[index] for index in indices]))
         for name, values in outputs.items():
-            key = name.removeprefix(PREFIX).split(" ")[-1]
-            largest = np.abs(np.atleast_2d(values)).max(axis=0)
-            ranges[key] = np.maximum(ranges.get(key, 0), largest)
-    return ranges
+            if name.startswith(GRAM):
+                key = GRAM + name.split(" ")[-1]
+                found[key] = found.get(key, np.float32(0)) + values
+            else:
+                key = name.removeprefix(LARGEST).split(" ")[-1]
+                largest = np.abs(np.atleast_2d(values)).max(axis=0)
+                found[key] = np.maximum(found.get(key, np.float32(0)), largest)
+    return found
 
 
 def _queries(tokenizer: Tokenizer, max_tokens: int, texts: Sequence[str]) -> Iterator[Query]:

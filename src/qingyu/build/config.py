@@ -116,7 +116,9 @@ class Config:
             return self.whole(HEAD_WIDTH, 0, hidden)
         if hidden % heads:
             raise self._error(
-                "num_attention_heads", f"应整除 {hidden}", f"should divide {hidden} evenly"
+                "num_attention_heads",
+                f"应整除 hidden_size（{hidden}）",
+                f"should divide hidden_size, {hidden}, evenly",
             )
         return hidden // heads
 

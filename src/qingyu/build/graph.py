@@ -102,17 +102,20 @@ class Graph:
             self._shared[key] = name
         return self._shared[key]
 
-    def weight(self, name: str, array: NDArray[Any]) -> str:
-        """A model weight. The same name gives the same tensor in every graph of the bundle."""
+    def weight(self, name: str, array: NDArray[Any], element: int | None = None) -> str:
+        """A model weight. The same name gives the same tensor in every graph of the bundle.
+
+        `element` is ONNX's name of the type where numpy has none: bfloat16 comes as uint16.
+        """
         if name in self._weight_names:
             return name
         self._weight_names.add(name)
-        if array.nbytes <= INLINE_BYTES:
+        if array.nbytes <= INLINE_BYTES and element is None:
             self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
             return name
         offset, length = self.weights.append(name, array)
         tensor = TensorProto(name=name, dims=array.shape)
-        tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor.data_type = element or helper.np_dtype_to_tensor_dtype(array.dtype)
         tensor.data_location = TensorProto.EXTERNAL
         for key, value in (
             ("location", self.weights.name),

@@ -13,10 +13,10 @@ from typing import TypeAlias
 from qingyu import bundle
 from qingyu.build import report
 from qingyu.build.agreement import compare, require
-from qingyu.build.calibrate import channel_ranges
+from qingyu.build.calibrate import statistics
 from qingyu.build.card import card
 from qingyu.build.families import family
-from qingyu.build.precision import PRECISIONS
+from qingyu.build.precisions import PRECISIONS
 from qingyu.build.probe import observe, probe, read_texts
 from qingyu.build.sources.checkpoint import read_checkpoint
 from qingyu.build.write import CALIBRATION, with_files, write
@@ -86,9 +86,9 @@ def build(
         if options.precision != REFERENCE:
             progress("reference", 0.0)
             whole = write(checkpoint, PRECISIONS[REFERENCE], reference, out.name, calibrate=True)
-            precision = precision.calibrated(channel_ranges(whole, CALIBRATION, texts[::2]))
+            precision = precision.calibrated(statistics(whole, CALIBRATION, texts[::2]))
             asked = probe(whole, texts[1::2])
-            expected = observe(whole, asked)
+            expected = observe(whole, asked, pack=False)
             if options.measure:
                 before = report.measure(_sealed(whole))
             shutil.rmtree(reference)

@@ -221,9 +221,6 @@ class Bytes:
         return self.graph.microsoft("MatMulIntegerToFloat", *inputs)
 
 
-PRECISIONS: dict[str, Precision] = {kind.name: kind for kind in (Float32(), Int8())}
-
-
 def _gather(graph: Graph, table: str, rows: str) -> str:
     return graph.node("Gather", table, rows, axis=0)
 

@@ -78,13 +78,14 @@ def probe(manifest: Manifest, texts: Sequence[str]) -> Probe:
     return Probe(plain, masked)
 
 
-def observe(manifest: Manifest, asked: Probe) -> Observation:
+def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
     """Run the encoder once over all texts and each head over the rows it reads.
 
-    One session lives at a time, so this holds no more than the largest of them.
+    One session lives at a time, so this holds no more than the largest of them; `pack` as in
+    `Session`.
     """
     kinds = {head.kind for head in manifest.heads.values()}
-    encoder = Session(manifest.path / ENCODER)
+    encoder = Session(manifest.path / ENCODER, pack=pack)
     plain = _states(encoder, asked.plain)
     masked = _states(encoder, asked.masked) if "masked-lm" in kinds else []
     del encoder
@@ -96,7 +97,7 @@ def observe(manifest: Manifest, asked: Probe) -> Observation:
             rows = plain
         else:
             rows = [states[:1] for states in plain]
-        session = Session(manifest.path / head.file)
+        session = Session(manifest.path / head.file, pack=pack)
         parts = [session.run({"hidden": part}) for part in _parts(np.concatenate(rows))]
         heads[name] = np.concatenate(parts)
     return Observation(np.concatenate(plain), heads)

@@ -77,6 +77,11 @@ class Weights:
     def __contains__(self, name: str) -> bool:
         return self._stored(name) in self._pieces
 
+    @property
+    def names(self) -> list[str]:
+        """All tensors, by the names that the checkpoint gives them."""
+        return sorted(self._pieces)
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Raises CheckpointError where there is no such tensor."""
         return self._piece(name).shape

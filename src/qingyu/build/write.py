@@ -14,6 +14,7 @@ from qingyu.build.families.encoder import Encoder
 from qingyu.build.graph import Graph, WeightFile
 from qingyu.build.layers import Layers, Layout
 from qingyu.build.precision import OTHER, Origin, Precision
+from qingyu.build.precisions import of_heads
 from qingyu.build.sources.checkpoint import Checkpoint
 from qingyu.build.tokenizer import write_tokenizer
 
@@ -40,7 +41,7 @@ def write(
         for head in model.heads():
             graph = Graph(head.name, store)
             states = graph.input("hidden", np.float32, ["rows", model.hidden])
-            logits = head.write(Layers(graph, precision, {states: read}), states)
+            logits = head.write(Layers(graph, of_heads(precision), {states: read}), states)
             graph.output(logits, "logits", ["rows", "outputs"])
             file = f"head-{head.name}.onnx"
             graph.save(folder / file)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 from pathlib import Path
+
+from qingyu.engine import heap
 
 STATM = Path("/proc/self/statm")
 
@@ -19,10 +20,6 @@ def resident_bytes() -> int:
 
 
 def give_back() -> None:
-    """Return freed memory to the system: collect cycles, then trim the C heap where it can be."""
+    """Return freed memory to the system: collect cycles, then trim the C heap."""
     gc.collect()
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError, TypeError):  # not glibc
-        return
-    trim(0)
+    heap.trim()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from qingyu.build.config import Config
-from qingyu.build.sources import safetensors
+from qingyu.build.sources import safetensors, torch_file
 from qingyu.build.weights import Piece, Weights
 from qingyu.errors import CheckpointError
+
+# Names looked for in a folder, the safer formats first.
+READERS: dict[str, Callable[[Path], dict[str, Piece]]] = {
+    safetensors.SINGLE: safetensors.read_file,
+    safetensors.INDEX: safetensors.read_sharded,
+    torch_file.SINGLE: torch_file.read_file,
+    torch_file.INDEX: torch_file.read_sharded,
+}
 
 
 @dataclass(frozen=True)
@@ -33,16 +42,22 @@ def read_checkpoint(source: Path) -> Checkpoint:
 
 
 def _weight_file(folder: Path) -> Path:
-    for name in (safetensors.SINGLE, safetensors.INDEX):
+    for name in READERS:
         if (folder / name).exists():
             return folder / name
     raise CheckpointError(
-        f"{folder} 中没有权重文件（{safetensors.SINGLE}）。",
-        f"{folder} holds no weight file ({safetensors.SINGLE}).",
+        f"{folder} 中没有权重文件（{'、'.join(READERS)}）。",
+        f"{folder} holds no weight file ({', '.join(READERS)}).",
     )
 
 
 def _read(path: Path) -> dict[str, Piece]:
-    if path.name.endswith(".safetensors.index.json"):
-        return safetensors.read_sharded(path)
-    return safetensors.read_file(path)
+    if path.name.endswith(".safetensors"):
+        return safetensors.read_file(path)
+    if path.suffix in (".bin", ".pt", ".pth"):
+        return torch_file.read_file(path)
+    if path.name in READERS:
+        return READERS[path.name](path)
+    raise CheckpointError(
+        f"不认识权重文件 {path} 的格式。", f"The weight file {path} is of no known format."
+    )

@@ -1,0 +1,25 @@
+"""The precisions a bundle can be built at, by name."""
+
+from __future__ import annotations
+
+from onnx import TensorProto
+
+from qingyu.build.halves import Half
+from qingyu.build.int4 import Int4
+from qingyu.build.precision import Float32, Int8, Precision
+
+PRECISIONS: dict[str, Precision] = {
+    precision.name: precision
+    for precision in (
+        Float32(),
+        Half("fp16", TensorProto.FLOAT16),
+        Half("bf16", TensorProto.BFLOAT16),
+        Int8(),
+        Int4(),
+    )
+}
+
+
+def of_heads(precision: Precision) -> Precision:
+    """What heads are written at: they are small, and INT4 would cost them more than it saves."""
+    return precision.tables if isinstance(precision, Int4) else precision
