@@ -48,6 +48,18 @@ def is_chinese(char: str) -> bool:
     return 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0x20000 <= code <= 0x323AF
 
 
+def _whole(text: str) -> str:
+    """`text` if it is valid Unicode. Raises InputError on half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "文本含有不成对的代理字符，不是合法的 Unicode。",
+            "The text holds a lone surrogate, which is not valid Unicode.",
+        ) from error
+    return text
+
+
 class Tokenizer:
     """The tokenizer of a bundle: ids, offsets, special tokens, and how inputs are framed."""
 
@@ -80,20 +92,15 @@ class Tokenizer:
 
     def tokens(self, text: str) -> Tokens:
         """Ids and offsets of `text`, no special tokens added. Raises InputError on half a
-        surrogate pair, which no encoding can carry."""
-        try:
-            encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        except (UnicodeEncodeError, TypeError) as error:
-            raise InputError(
-                "文本含有不成对的代理字符，不是合法的 Unicode。",
-                "The text holds a lone surrogate, which is not valid Unicode.",
-            ) from error
+        surrogate pair."""
+        encoding = self._tokenizer.encode(_whole(text), add_special_tokens=False)
         return Tokens(encoding.ids, encoding.offsets)
 
     def characters(self, text: str) -> Tokens:
         """Ids and offsets with each character as a token of its own, spelt as the vocabulary
-        spells it; white space and what the vocabulary's spelling leaves out have no token."""
-        found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
+        spells it; white space and what the vocabulary's spelling leaves out have no token. Raises
+        InputError on half a surrogate pair."""
+        found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(_whole(text))]
         kept = [(token_id, span) for token_id, span in found if token_id is not None]
         return Tokens([token_id for token_id, _ in kept], [span for _, span in kept])
 
@@ -156,7 +163,7 @@ class Tokenizer:
         known = self._characters.get(char)
         if known is None:
             normal = char
-            if self._tokenizer.normalizer is not None and not "\ud800" <= char <= "\udfff":
+            if self._tokenizer.normalizer is not None:
                 normal = self._tokenizer.normalizer.normalize_str(char)
             normal = normal.strip()
             known = self._tokenizer.token_to_id(normal) if normal else SKIPPED
