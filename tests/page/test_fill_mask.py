@@ -39,11 +39,8 @@ def test_the_light_lies_behind_the_blank(page: Page, standin: StandIn) -> None:
     page.goto(standin.url)
     for text in ("天[MASK]", "很长的一段话，" * 40 + "[MASK]", "一\n二[MASK]\n\n三\n" * 8):
         type_text(page, text)
-        boxes = [
-            page.locator(f"qy-editor {part}").bounding_box()
-            for part in ("textarea", ".editor-back")
-        ]
-        assert boxes[0] == boxes[1]
+        box, back = (page.locator(f"qy-editor {part}") for part in ("textarea", ".editor-back"))
+        assert box.bounding_box() == back.bounding_box()
         assert box.evaluate("t => t.scrollHeight <= t.clientHeight")
 
 
