@@ -192,6 +192,21 @@ def test_a_service_that_wants_a_key(new_page: Open, standin: StandIn) -> None:
     expect(job).to_contain_text("已完成")
 
 
+def test_what_takes_too_long_is_sent_in_parts(new_page: Open, standin: StandIn) -> None:
+    """Long rows share a request only up to a size, and one past its deadline is halved."""
+    page = new_page(faults=True)
+    page.goto(f"{standin.url}#/files")
+    drop(page, "a.txt", "\n".join(f"{i}" + "很长的一行" * 100 for i in range(20)))
+    expect(page.locator(".table tbody tr").nth(4)).to_contain_text("正面")
+    standin.asked.clear()
+    late = RefusalError(503, "deadline_exceeded", "超时。", "Late.")
+    standin.faults.append(late)
+    expect(start(page)).to_contain_text("已完成")
+    sizes = [len(body["text"]) for _, body in standin.asked]
+    assert sizes == [7, 3, 4, 7, 6]
+    assert all(row[1] for row in rows_of(save(page, "CSV")))
+
+
 def test_formulas_are_disarmed(page: Page, standin: StandIn) -> None:
     """No cell of the CSV starts a formula, whichever column it is in; numbers stay numbers."""
     cells = ['=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "\tx", "-3.5", "+86", "1,2"]

@@ -117,6 +117,19 @@ def test_score_and_correction(page: Page, standin: StandIn) -> None:
     expect(page.locator(".clean")).to_be_visible()
 
 
+def test_a_long_text_to_score_waits_for_the_button(page: Page, standin: StandIn) -> None:
+    """Scoring visits the model for every character: a long text is not scored at each key."""
+    page.goto(f"{standin.url}#/score")
+    expect(page.locator(".heat").first).to_be_visible()
+    standin.asked.clear()
+    page.get_by_role("textbox").fill("长" * 161)
+    page.wait_for_function("() => location.hash.length > 400")
+    page.evaluate("() => new Promise((done) => setTimeout(done, 400))")
+    assert standin.asked == []
+    page.get_by_role("button", name="预测").click()
+    expect(page.locator(".heat")).to_have_count(161)
+
+
 def test_text_to_text_waits_for_the_button(page: Page, standin: StandIn) -> None:
     """Writing is dear: nothing is asked until the button is pressed."""
     page.goto(f"{standin.url}#/generate")

@@ -25,6 +25,22 @@ function sleep(seconds, signal) {
   });
 }
 
+/** Rows in groups of at most `most` characters, so that no request comes near its deadline. */
+function portions(rows, texts, most) {
+  const groups = [];
+  let room = 0;
+  for (const i of rows) {
+    const size = String(texts[i]).length;
+    if (groups.length === 0 || size > room) {
+      groups.push([]);
+      room = most;
+    }
+    groups.at(-1).push(i);
+    room -= size;
+  }
+  return groups;
+}
+
 /** One result or `{error: {zh, en}}` a text. `waiting(error, seconds)` hears of each wait. */
 export async function answer(task, options, texts, { signal, waiting = () => {} }) {
   const out = texts.map((text) => ([text].flat().every((part) => part.trim()) ? null : EMPTY));
@@ -43,7 +59,8 @@ export async function answer(task, options, texts, { signal, waiting = () => {} 
         return;
       } catch (error) {
         if (!(error instanceof api.ApiError) || fatal(error)) throw error;
-        if (error.passing) {
+        // What did not finish in time may in halves; anything else that passes is waited for.
+        if (error.passing && (error.code !== "deadline_exceeded" || rows.length === 1)) {
           const seconds = Math.min(error.retryAfter ?? wait, 60);
           waiting(error, seconds);
           await sleep(seconds, signal);
@@ -61,7 +78,7 @@ export async function answer(task, options, texts, { signal, waiting = () => {} 
       }
     }
   };
-  await settle(asked);
+  for (const rows of portions(asked, texts, FILE_TASKS[task].most)) await settle(rows);
   return out;
 }
 

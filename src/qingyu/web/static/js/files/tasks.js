@@ -1,5 +1,6 @@
 // How each task reads a column of texts and what columns it adds.
 // `fields`: options to ask for; `body(texts, options)`: the request; `row(result)`: added cells.
+// `most`: characters of a request; a task that visits the model for every character takes fewer.
 // A task with the field "pair" reads a second column; its texts are `[first, second]`.
 import { surface } from "../text.js";
 
@@ -13,8 +14,12 @@ const ranked = {
   ],
 };
 
+const MOST = 4000;
+const FEWER = 800;
+
 export const FILE_TASKS = {
   "fill-mask": {
+    most: MOST,
     fields: ["top_k"],
     options: { top_k: 5 },
     body: (text, { top_k }) => ({ text, top_k }),
@@ -26,8 +31,9 @@ export const FILE_TASKS = {
         .join(" | "),
     ],
   },
-  "text-classification": { fields: [], options: {}, body: (text) => ({ text }), ...ranked },
+  "text-classification": { most: MOST, fields: [], options: {}, body: (text) => ({ text }), ...ranked },
   "zero-shot-classification": {
+    most: MOST,
     fields: ["labels", "template", "multi"],
     options: { labels: [], template: "", multi: false },
     body: (text, { labels, template, multi }) => ({
@@ -39,6 +45,7 @@ export const FILE_TASKS = {
     ...ranked,
   },
   "token-classification": {
+    most: MOST,
     fields: [],
     options: {},
     body: (text) => ({ text }),
@@ -46,6 +53,7 @@ export const FILE_TASKS = {
     row: (r) => [r.entities.map((e) => `${e.text}/${e.label}`).join("; ")],
   },
   "sentence-similarity": {
+    most: MOST,
     fields: ["pair"],
     options: { pair: 0 },
     body: (text) =>
@@ -56,6 +64,7 @@ export const FILE_TASKS = {
     row: (r) => [r.label, digits(r.score)],
   },
   check: {
+    most: FEWER,
     fields: [],
     options: {},
     body: (text) => ({ text }),
@@ -66,6 +75,7 @@ export const FILE_TASKS = {
     ],
   },
   score: {
+    most: FEWER,
     fields: [],
     options: {},
     body: (text) => ({ text }),

@@ -4,7 +4,7 @@ import { h, replace } from "../dom.js";
 import { percent } from "../format.js";
 
 class Bars extends HTMLElement {
-  #list = h("ol", { class: "bars" });
+  #list = h("ol", { class: "bars", lang: "zh-CN" });
   /** item -> the accessible name of its button; unset, the rows are plain. */
   act = null;
 

@@ -5,6 +5,8 @@ import { t } from "../i18n.js";
 const KINDS = ".csv,.tsv,.jsonl,.ndjson,.txt,.xlsx";
 
 class Drop extends HTMLElement {
+  #gone = null;
+
   connectedCallback() {
     const input = h("input", {
       type: "file",
@@ -24,13 +26,24 @@ class Drop extends HTMLElement {
       event.preventDefault();
       label.classList.toggle("over", on);
     };
-    label.addEventListener("dragover", over(true));
-    label.addEventListener("dragleave", over(false));
-    label.addEventListener("drop", (event) => {
-      over(false)(event);
-      this.#take(event.dataTransfer.files);
-    });
+    // The whole window takes the file: dropped beside the box, it would replace the page.
+    this.#gone = new AbortController();
+    const { signal } = this.#gone;
+    addEventListener("dragover", over(true), { signal });
+    addEventListener("dragleave", over(false), { signal });
+    addEventListener(
+      "drop",
+      (event) => {
+        over(false)(event);
+        this.#take(event.dataTransfer.files);
+      },
+      { signal },
+    );
     replace(this, label);
+  }
+
+  disconnectedCallback() {
+    this.#gone.abort();
   }
 
   #take(files) {

@@ -3,7 +3,7 @@
 import { h, replace } from "../dom.js";
 
 export class Editor extends HTMLElement {
-  #box = h("textarea", { rows: 1, autocapitalize: "off", autocomplete: "off" });
+  #box = h("textarea", { rows: 1, autocapitalize: "off", autocomplete: "off", lang: "zh-CN" });
   #back = h("div", { class: "editor-back", "aria-hidden": "true" });
   #earlier = [];
   /** text -> [{start, end}] in UTF-16 units, in order. */

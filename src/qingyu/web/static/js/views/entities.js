@@ -64,7 +64,7 @@ class Entities extends TaskView {
         : h("p", { class: "muted" }, t("entities.none")),
       h(
         "p",
-        { class: "sentence spans" },
+        { class: "sentence spans", lang: "zh-CN" },
         pieces(result.text, apart(shown)).map(([text, e]) => (e ? span(text, e) : text)),
       ),
       found.length > 0 &&

@@ -64,7 +64,7 @@ class FillMask extends TaskView {
     this.shown = 0;
     if (this.editor.canUndo && this.state.text.trim()) {
       return [
-        h("p", { class: "sentence" }, this.state.text),
+        h("p", { class: "sentence", lang: "zh-CN" }, this.state.text),
         h("p", { class: "muted small" }, t("fill-mask.done")),
       ];
     }
@@ -88,7 +88,7 @@ class FillMask extends TaskView {
   /** The boxes of an answer with this many masks; figures are put in afterwards. */
   #frame({ masks }) {
     this.shown = masks.length;
-    this.whole = h("p", { class: "sentence" });
+    this.whole = h("p", { class: "sentence", lang: "zh-CN" });
     this.bars = masks.map((_, i) => {
       const bars = h("qy-bars", { onchoose: (e) => bars.put(e.detail.token) });
       bars.act = (item) => t("fill-mask.put", { token: item.label, score: percent(item.score) });

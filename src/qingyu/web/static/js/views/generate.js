@@ -30,7 +30,7 @@ class Generate extends TaskView {
   answer(result) {
     replace(
       this.out,
-      h("p", { class: "sentence" }, result.generated_text),
+      h("p", { class: "sentence", lang: "zh-CN" }, result.generated_text),
       h(
         "div",
         null,

@@ -7,6 +7,7 @@ import { get } from "../store.js";
 import { splice, surface } from "../text.js";
 import { TaskView } from "./task-view.js";
 
+const LONG = 160; // characters
 const WORST = 8; // nats at which the heat is full: a chance of 1 in 3,000
 
 class Score extends TaskView {
@@ -19,6 +20,11 @@ class Score extends TaskView {
     "我门要认真学习，天天向上。",
     "这个问题已经得到了园满的解决。",
   ];
+
+  // Every character costs a visit to the model: a long text waits for the button.
+  get live() {
+    return this.state.text.length <= LONG;
+  }
 
   answer(result, _all, body) {
     this.result = result;
@@ -91,7 +97,7 @@ class Score extends TaskView {
     };
     return h(
       "div",
-      { class: "sentence", role: "group", "aria-label": t("score.heat"), onkeydown: walk },
+      { class: "sentence", lang: "zh-CN", role: "group", "aria-label": t("score.heat"), onkeydown: walk },
       nodes,
       points.slice(at).join(""),
     );

@@ -70,6 +70,11 @@ export class TaskView extends HTMLElement {
     return [];
   }
 
+  /** Whether to ask as one types. */
+  get live() {
+    return this.constructor.live;
+  }
+
   get task() {
     return this.constructor.task;
   }
@@ -118,8 +123,7 @@ export class TaskView extends HTMLElement {
     note(this.constructor.id, this.params());
     clearTimeout(this.#timers.ask);
     clearTimeout(this.#timers.keep);
-    if (this.constructor.live || this.body() === null)
-      this.#timers.ask = setTimeout(() => this.run(), now ? 0 : PAUSE);
+    if (this.live || this.body() === null) this.#timers.ask = setTimeout(() => this.run(), now ? 0 : PAUSE);
   }
 
   #build() {
@@ -193,7 +197,11 @@ export class TaskView extends HTMLElement {
         Object.assign(this.state, structuredClone({ ...this.constructor.defaults, ...patch }));
         this.#build();
       };
-      return h("button", { type: "button", class: "example", onclick: put }, patch.title ?? patch.text);
+      return h(
+        "button",
+        { type: "button", class: "example", lang: "zh-CN", onclick: put },
+        patch.title ?? patch.text,
+      );
     };
     return h(
       "div",
@@ -240,8 +248,10 @@ export class TaskView extends HTMLElement {
       if (!(error instanceof api.ApiError)) throw error;
       replace(
         this.out,
-        trouble(error, () => this.run()),
+        trouble(error, () => this.run({ asked: true })),
       );
+      if (error.retryAfter !== null)
+        this.#timers.ask = setTimeout(() => this.run({ asked: true }), error.retryAfter * 1000);
       replace(this.#cut);
       replace(this.#status);
       this.#code.show(this.task, body, null);
