@@ -3,6 +3,8 @@
     manifest.json     what this is: sizes, heads, labels, precision, digests, accuracy, licence
     encoder.onnx      tokens -> hidden states
     head-<name>.onnx  hidden states -> logits, one small graph a head
+    decoder.onnx      of an encoder-decoder: one step of writing; decoder-cross.onnx: what a step
+                      reads of the source
     weights.bin       every large tensor, once; the graphs point into it
     tokenizer.json    as the `tokenizers` library writes it
     README.md         the model card; text for people, so it has no digest
@@ -28,13 +30,17 @@ MANIFEST = "manifest.json"
 ENCODER = "encoder.onnx"
 WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
+CROSS = "decoder-cross.onnx"
+DECODER = "decoder.onnx"
 CARD = "README.md"
 REPORT = "report.json"
 DEFAULT = "qingyu-small-zh"
 EMBEDDED = Path(__file__).parent / "models"
 FOLDER_VARIABLE = "QINGYU_MODELS"
 
-HeadKind: TypeAlias = Literal["masked-lm", "sequence-classification", "token-classification"]
+HeadKind: TypeAlias = Literal[
+    "masked-lm", "sequence-classification", "token-classification", "text2text"
+]
 Problem: TypeAlias = Literal["single_label", "multi_label", "regression"]
 Unit: TypeAlias = Literal["token", "character"]
 
@@ -57,7 +63,7 @@ class HeadInfo:
     """A head: its graph, what its logits are, and the labels in their order.
 
     `unit` says what a token classifier labels: the tokenizer's tokens, or each character as a
-    token of its own.
+    token of its own. `start_id` and `end_id` are the tokens that begin and end written text.
     """
 
     file: str
@@ -65,6 +71,8 @@ class HeadInfo:
     labels: tuple[str, ...] = ()
     problem: Problem = "single_label"
     unit: Unit = "token"
+    start_id: int = 0
+    end_id: int = 0
 
 
 @dataclass(frozen=True)

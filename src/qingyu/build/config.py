@@ -26,6 +26,10 @@ LARGEST = {
     "inner_group_num": 200,
     "intra_bottleneck_size": 16_384,
     "num_feedforward_networks": 64,
+    "num_decoder_layers": 200,
+    "d_kv": 1_024,
+    "relative_attention_num_buckets": 4_096,
+    "relative_attention_max_distance": 4_096,
 }
 
 

@@ -99,8 +99,10 @@ def _main(folder: str, shapes: str, threads: str = "0") -> None:
         ids = draw.integers(
             0, min(tokenizer.vocab_size, manifest.sizes.vocab_size), (batch, length)
         )
-        zeros, first = np.zeros(length, np.int64), np.array([min(1, length - 1)])
-        return [Query(row, zeros, first, head) for row in ids]
+        zeros, asked = np.zeros(length, np.int64), np.array([min(1, length - 1)])
+        if head and manifest.heads[head].kind == "text2text":
+            asked = np.arange(length)
+        return [Query(row, zeros, asked, head) for row in ids]
 
     heads = list(manifest.heads) or [""]
     for head in heads:

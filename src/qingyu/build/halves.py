@@ -78,4 +78,4 @@ def bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     """The upper halves of float32 numbers, rounded to nearest, ties to even."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    return np.minimum(rounded, 0xFFFF).astype(np.uint16)
+    return np.asarray(np.minimum(rounded, 0xFFFF), np.uint16)

@@ -105,7 +105,8 @@ def int4_blocks(
     packed = quantised[:, :, 0::2] | (quantised[:, :, 1::2] << 4)
     points = np.zeros((outputs, blocks + blocks % 2), np.uint8)
     points[:, :blocks] = zero.astype(np.uint8)
-    return packed, scale.ravel(), points[:, 0::2] | (points[:, 1::2] << 4)
+    zeros = points[:, 0::2] | (points[:, 1::2] << 4)
+    return packed.astype(np.uint8), scale.ravel(), zeros.astype(np.uint8)
 
 
 def _steps(

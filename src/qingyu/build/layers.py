@@ -19,11 +19,15 @@ FUNCTIONS = {"relu": "Relu", "tanh": "Tanh"}
 
 @dataclass(frozen=True)
 class Linear:
-    """A matrix, float32 [outputs, inputs], and its bias [outputs]."""
+    """A matrix, float32 [outputs, inputs], and its bias [outputs], which T5 has none of."""
 
     name: str
     matrix: Matrix
-    bias: Vector
+    bias: Vector | None
+
+    @property
+    def outputs(self) -> int:
+        return len(self.matrix)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Layers:
 
     def activated(self, x: str, linear: Linear, function: str) -> str:
         """`function(linear(x))`."""
-        if function == "gelu":
+        if function == "gelu" and linear.bias is not None:
             bias = self.graph.weight(f"{linear.name}.bias", linear.bias)
             product = self.operand(x).product(linear.name, linear.matrix)
             y = self.graph.microsoft("BiasGelu", product, bias)
@@ -127,9 +131,9 @@ class Layers:
         if only_rows:
             asked = operand.take(layout.rows).product(f"{query.name}.weight", query.matrix)
             q = graph.node("Gather", asked, layout.row_grid, axis=0)
-            k, v = self._parted(operand, layout, key, value)
+            k, v = self.parted(operand, layout, key, value)
         else:
-            q, k, v = self._parted(operand, layout, query, key, value)
+            q, k, v = self.parted(operand, layout, query, key, value)
         return self._attended((q, k, v), (query, key, value), heads, layout, only_rows)
 
     def mixed(
@@ -143,8 +147,8 @@ class Layers:
         layout: Layout,
     ) -> str:
         """Attention whose queries and keys read other rows, `asked`, than its values, `source`."""
-        q, k = self._parted(self.operand(asked), layout, query, key)
-        (v,) = self._parted(self.operand(source), layout, value)
+        q, k = self.parted(self.operand(asked), layout, query, key)
+        (v,) = self.parted(self.operand(source), layout, value)
         return self._attended((q, k, v), (query, key, value), heads, layout)
 
     def _attended(
@@ -157,16 +161,16 @@ class Layers:
     ) -> str:
         """softmax(q k / sqrt(width)) v with the biases added, back from rectangles to rows."""
         graph, (query, _, value) = self.graph, linears
-        biases = np.concatenate([linear.bias for linear in linears])
+        biases = np.concatenate([linear.bias for linear in linears if linear.bias is not None])
         mixed = graph.microsoft(
             "MultiHeadAttention",
             *(*parts, graph.weight(f"{query.name}.biases", biases), layout.lengths),
             num_heads=heads,
         )
-        flat = graph.node("Reshape", mixed, graph.constant([-1, len(value.bias)], np.int64))
+        flat = graph.node("Reshape", mixed, graph.constant([-1, value.outputs], np.int64))
         return graph.node("Gather", flat, layout.row_cells if only_rows else layout.cells, axis=0)
 
-    def _parted(self, operand: Operand, layout: Layout, *linears: Linear) -> list[str]:
+    def parted(self, operand: Operand, layout: Layout, *linears: Linear) -> list[str]:
         """Products of one operand as one, parted and laid out: each [sequences, longest, width].
 
         Row-major [tokens, parts * width] is also [tokens * parts, width], where part i of token t
@@ -176,5 +180,5 @@ class Layers:
         product = operand.product(
             f"{linears[0].name}.stacked", np.concatenate([linear.matrix for linear in linears])
         )
-        flat = graph.node("Reshape", product, graph.constant([-1, len(linears[0].bias)], np.int64))
+        flat = graph.node("Reshape", product, graph.constant([-1, linears[0].outputs], np.int64))
         return [graph.node("Gather", flat, layout.part(i, parts), axis=0) for i in range(parts)]

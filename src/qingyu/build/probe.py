@@ -10,6 +10,7 @@ import numpy as np
 
 from qingyu.bundle import ENCODER, TOKENIZER, Manifest
 from qingyu.engine.batch import cut, pack
+from qingyu.engine.generate import Decoder
 from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.engine.session import Session
 from qingyu.errors import BuildError
@@ -20,6 +21,7 @@ SAMPLES = Path(__file__).parent / "samples.txt"
 SEED = 20
 MASKS = 4  # places asked about in each text, each in a query of its own
 AT_ONCE = 64  # rows a head reads at once, so that a vocabulary's worth each stays small
+LED_TEXTS, LED_TOKENS = 16, 8  # what a decoder is led through
 LONGEST = 100_000  # bytes of a line; more is no text
 
 
@@ -91,6 +93,9 @@ def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
     del encoder
     heads = {}
     for name, head in manifest.heads.items():
+        if head.kind == "text2text":
+            heads[name] = _followed(Decoder(manifest.path, head), asked.plain, plain)
+            continue
         if head.kind == "masked-lm":
             rows = masked
         elif head.kind == "token-classification":
@@ -111,6 +116,18 @@ def _states(encoder: Session, queries: Sequence[Query]) -> list[FloatArray]:
         for index, part in zip(indices, np.split(hidden, ends[:-1]), strict=True):
             states[index] = part
     return states
+
+
+def _followed(
+    decoder: Decoder, queries: Sequence[Query], states: Sequence[FloatArray]
+) -> FloatArray:
+    """A decoder's scores as it is led through the beginnings of the texts that it reads."""
+    return np.concatenate(
+        [
+            decoder.follow(rows, query.input_ids[:LED_TOKENS].tolist())
+            for query, rows in zip(queries[:LED_TEXTS], states, strict=False)
+        ]
+    )
 
 
 def _parts(rows: FloatArray) -> Iterator[FloatArray]:

@@ -11,6 +11,7 @@ from qingyu import __version__, bundle
 from qingyu.build.calibrate import Calibrating
 from qingyu.build.families import family
 from qingyu.build.families.encoder import Encoder
+from qingyu.build.families.t5 import T5
 from qingyu.build.graph import Graph, WeightFile
 from qingyu.build.layers import Layers, Layout
 from qingyu.build.precision import OTHER, Origin, Precision
@@ -48,6 +49,7 @@ def write(
             heads[head.name] = bundle.HeadInfo(
                 file, head.kind, head.labels, head.problem, head.unit
             )
+        heads |= model.decoder(store, precision, folder)
     finally:
         store.close()
     write_tokenizer(checkpoint.folder, folder / bundle.TOKENIZER, model.vocabulary)
@@ -82,7 +84,7 @@ def with_files(manifest: bundle.Manifest) -> bundle.Manifest:
     return replace(manifest, files=files)
 
 
-def _encoder(model: Encoder, precision: Precision, store: WeightFile, path: Path) -> Origin:
+def _encoder(model: Encoder | T5, precision: Precision, store: WeightFile, path: Path) -> Origin:
     """Write the encoder; return what is known of the hidden states that it gives out."""
     graph = Graph("encoder", store)
     layers = Layers(graph, precision)

@@ -10,8 +10,9 @@ import numpy as np
 
 from qingyu.bundle import ENCODER, Manifest
 from qingyu.engine.batch import cut, pack
+from qingyu.engine.generate import Decoder
 from qingyu.engine.session import Session
-from qingyu.types import FloatArray, Query
+from qingyu.types import FloatArray, Generation, Query
 
 MAX_BATCH_TOKENS = 1024  # past this, more tokens a batch no longer make a token cheaper
 
@@ -25,6 +26,11 @@ class Network:
         self._threads = threads
         self._encoder = Session(manifest.path / ENCODER, threads)
         self._heads: dict[str, Session] = {}
+        self._decoders = {
+            name: Decoder(manifest.path, head, threads)
+            for name, head in manifest.heads.items()
+            if head.kind == "text2text"
+        }
         self._lock = threading.Lock()
 
     def run(
@@ -44,12 +50,23 @@ class Network:
                 members = list(group)
                 ends = first + np.cumsum([len(queries[index].positions) for index in members])
                 states = hidden[first : ends[-1]]
-                outputs = self._head(head).run({"hidden": states}) if head else states
-                parts = np.split(outputs, ends[:-1] - first)
+                if head in self._decoders:
+                    parts = self._written([queries[index] for index in members], states)
+                else:
+                    outputs = self._head(head).run({"hidden": states}) if head else states
+                    parts = np.split(outputs, ends[:-1] - first)
                 for index, part in zip(members, parts, strict=True):
                     answers[index] = part
                 first = int(ends[-1])
         return answers
+
+    def _written(self, queries: Sequence[Query], states: FloatArray) -> list[FloatArray]:
+        """What a decoder writes for each query, whose hidden states lie end to end."""
+        ends = np.cumsum([len(query.positions) for query in queries])
+        return [
+            self._decoders[query.head].generate(part, query.generation or Generation())
+            for query, part in zip(queries, np.split(states, ends[:-1]), strict=True)
+        ]
 
     def _head(self, name: str) -> Session:
         """The head's session, made when it is first wanted."""

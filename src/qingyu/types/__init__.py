@@ -1,6 +1,6 @@
 """What passes between the floors: queries going down, results coming up."""
 
-from qingyu.types.query import FloatArray, IntArray, Query, Steps
+from qingyu.types.query import FloatArray, Generation, IntArray, Query, Steps
 from qingyu.types.results import (
     Aggregation,
     Alternative,
@@ -37,6 +37,7 @@ __all__ = [
     "Entity",
     "FillMaskResult",
     "FloatArray",
+    "Generation",
     "IntArray",
     "LongPair",
     "LongText",

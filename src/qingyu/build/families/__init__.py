@@ -11,22 +11,25 @@ from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.ernie import Ernie
 from qingyu.build.families.mobilebert import MobileBert
 from qingyu.build.families.roberta import Roberta
+from qingyu.build.families.t5 import T5
 from qingyu.build.weights import Weights
 from qingyu.errors import CheckpointError
 
-FAMILIES: dict[str, type[Encoder]] = {
+FAMILIES: dict[str, type[Encoder] | type[T5]] = {
     "albert": Albert,
     "bert": Bert,
     "distilbert": DistilBert,
     "electra": Electra,
     "ernie": Ernie,
     "mobilebert": MobileBert,
+    "mt5": T5,
     "roberta": Roberta,
+    "t5": T5,
     "xlm-roberta": Roberta,
 }
 
 
-def family(config: Config, weights: Weights) -> Encoder:
+def family(config: Config, weights: Weights) -> Encoder | T5:
     """The family that `config.json` names, ready to write. Raises CheckpointError."""
     if config.model_type not in FAMILIES:
         raise CheckpointError(

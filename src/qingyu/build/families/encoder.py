@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from qingyu.build.config import Config
+from qingyu.build.graph import WeightFile
 from qingyu.build.heads import Classifier, Head, MaskedLanguageModel, described_heads
 from qingyu.build.layers import ACTIVATIONS, Layers, Layout, Linear, Norm
-from qingyu.build.precision import Matrix, Vector
+from qingyu.build.precision import Matrix, Precision, Vector
 from qingyu.build.weights import Weights
+from qingyu.bundle import HeadInfo
 
 TABLE = "embeddings.word"
 UNSERVED = ("ForMultipleChoice", "ForQuestionAnswering")  # their heads are left out
@@ -188,6 +191,11 @@ class Encoder:
             classifier = self.linear(f"heads.{name}.classifier", len(extra.labels))
             write = Classifier(classifier, pooler)
             yield Head(name, extra.kind, extra.labels, write, unit=extra.unit)
+
+    def decoder(self, store: WeightFile, precision: Precision, folder: Path) -> dict[str, HeadInfo]:
+        """Heads of another kind, that write text, and their graphs: an encoder has none."""
+        del store, precision, folder
+        return {}
 
     def masked_lm(self) -> MaskedLanguageModel | None:
         """The masked LM head, or None where the checkpoint has none."""

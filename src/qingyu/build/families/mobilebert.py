@@ -134,7 +134,7 @@ class MobileBert(Encoder):
 
     def _residual(self, layers: Layers, x: str, y: str, linear: Linear, norm: str) -> str:
         z = layers.graph.node("Add", layers.linear(y, linear), x)
-        return self._normed(layers, z, norm, len(linear.bias))
+        return self._normed(layers, z, norm, linear.outputs)
 
     def _normed(self, layers: Layers, x: str, name: str, width: int) -> str:
         norm = self.norm(name, width)

@@ -242,7 +242,7 @@ def _piece(path: Path, name: str, tensor: Tensor, start: int, size: int) -> Piec
             f"不完整：张量 {name} 超出了它的数据",
             f"it is cut short: the tensor {name} goes past its data",
         )
-    row, dense = 1, []
+    row, dense = 1, list[int]()
     for count in reversed(tensor.shape):
         dense.insert(0, row)
         row *= count
