@@ -26,7 +26,7 @@ CSP = (
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-MASK = re.compile(r"\[mask\]", re.IGNORECASE)
+MASK = re.compile(r"\[mask\]|_{2,}", re.IGNORECASE)
 WORDS = "好的大美高热冷晴静新快乐东南西北上下中天"
 
 Answer = dict[str, Any]
@@ -48,7 +48,17 @@ def fill_mask(body: Answer, text: str) -> Answer:
             for token, score in zip(tokens, scores, strict=True)
         ]
         masks.append({"start": match.start(), "end": match.end(), "candidates": candidates})
-    return {"text": text, "sequence": MASK.sub("好", text), "masks": masks, "truncated": False}
+    words = body.get("lexicon", ["好" * len(masks), "美" * len(masks)])
+    together = [fill_all(text, word) for word in words[: body.get("alternatives", 0)]]
+    answer = {"text": text, "sequence": MASK.sub("好", text), "masks": masks, "truncated": False}
+    return {**answer, "alternatives": together}
+
+
+def fill_all(text: str, word: str) -> Answer:
+    """One character of `word` a mask."""
+    characters = iter(word)
+    sequence = MASK.sub(lambda _: next(characters), text)
+    return {"tokens": list(word), "score": 0.25, "sequence": sequence}
 
 
 def zero_shot(body: Answer, text: str) -> Answer:

@@ -75,9 +75,10 @@ def test_click_puts_a_candidate_in_and_undo_takes_it_back(page: Page, standin: S
     page.goto(standin.url)
     type_text(page, "😀[MASK]和[MASK]")
     second = page.get_by_role("list", name="第 2 空")
+    expect(page.get_by_role("list", name="整句填法").get_by_role("button")).to_have_count(2)
     second.get_by_role("button").nth(1).click()
     expect(page.get_by_role("textbox")).to_have_value("😀[MASK]和大")
-    expect(page.locator("qy-bars")).to_have_count(1)
+    expect(page.locator(".mask-boxes qy-bars")).to_have_count(1)
     page.locator("qy-bars button").first.click()
     expect(page.get_by_role("textbox")).to_have_value("😀好和大")
     expect(page.locator(".answer")).to_contain_text("空都填好了")
@@ -86,11 +87,35 @@ def test_click_puts_a_candidate_in_and_undo_takes_it_back(page: Page, standin: S
     expect(page.locator("qy-bars li")).to_have_count(5)
 
 
+def test_a_blank_as_people_draw_it(page: Page, standin: StandIn) -> None:
+    """Underscores are a blank too; the service is told of the spelling, and only then."""
+    page.goto(standin.url)
+    type_text(page, "春天真____啊")
+    expect(page.locator(".sentence")).to_have_text("春天真好啊")
+    expect(page.locator("qy-editor mark")).to_have_text("____")
+    assert standin.asked[-1][1]["mask"] == ["___"]
+    assert "mask" not in standin.asked[0][1]
+
+
+def test_words_to_choose_from(page: Page, standin: StandIn) -> None:
+    """A lexicon fills blanks side by side with one of its words, and a click takes it over."""
+    page.goto(standin.url)
+    page.get_by_role("button", name="真是个[MASK]").click()
+    whole = page.get_by_role("list", name="整句填法").get_by_role("button")
+    expect(whole).to_have_count(4)
+    words = page.get_by_role("textbox", name="只在这些词里选")
+    words.fill("万无一失，")
+    expect(whole).to_have_count(5)
+    assert standin.asked[-1][1]["lexicon"][-1] == "万无一失"
+    whole.nth(1).click()
+    expect(page.get_by_role("textbox", name="带有")).to_have_value("真是个画蛇添足的办法。")
+
+
 def test_examples_and_the_button(page: Page, standin: StandIn) -> None:
     """An example is one click away; Ctrl+Enter and the button ask."""
     page.goto(standin.url)
     page.get_by_role("button", name="她[MASK]天早上").click()
-    expect(page.locator("qy-bars")).to_have_count(2)
+    expect(page.locator(".mask-boxes qy-bars")).to_have_count(2)
     standin.asked.clear()
     page.get_by_role("button", name="预测").click()
     page.wait_for_function("() => !document.querySelector('[aria-busy]')")
@@ -213,7 +238,7 @@ def test_phone(new_page: Open, standin: StandIn, scheme: str) -> None:
     page = new_page(viewport=PHONE, color_scheme=scheme, has_touch=True)
     page.goto(standin.url)
     type_text(page, "她[MASK]天早上七点起床，" * 12 + "[MASK]步去学校。")
-    expect(page.locator("qy-bars")).to_have_count(13)
+    expect(page.locator(".mask-boxes qy-bars")).to_have_count(13)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     box = page.locator("qy-bars button").first.bounding_box()
     assert box is not None

@@ -37,6 +37,19 @@ def test_what_it_is_all_about(page: Page, service: str) -> None:
     expect(page.get_by_role("textbox")).to_have_value("今天天气真好啊，适合出去玩。")
 
 
+def test_words_and_whole_fillings(page: Page, service: str) -> None:
+    """Two blanks become a word, and four become the idiom of the lexicon that fits."""
+    page.goto(service)
+    page.get_by_role("button", name="[MASK][MASK]大学位于北京").click()
+    expect(page.locator(".sentence")).to_have_text("北京大学位于北京。")
+    page.get_by_role("button", name="真是个[MASK]").click()
+    whole = page.get_by_role("list", name="整句填法").get_by_role("button")
+    expect(whole.first).to_contain_text("的办法")
+    page.get_by_role("textbox", name="带有").fill("春天真____啊，适合出去玩。")
+    page.get_by_role("button", name="去掉“画蛇添足”").click()
+    expect(page.locator(".sentence")).to_contain_text("适合出去玩")
+
+
 def test_every_task_answers(page: Page, service: str) -> None:
     """Each view shows an answer of the default model to its own first example."""
     page.goto(service)

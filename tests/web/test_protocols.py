@@ -82,7 +82,7 @@ def test_hugging_face_errors_are_strings(client: httpx.Client) -> None:
     """Their clients print `error`; what is not supported is refused rather than ignored."""
     for path, body, status in [
         ("/models/fake", {"inputs": "没有"}, 422),
-        ("/models/fake", {"inputs": SENTENCE, "parameters": {"targets": ["x"]}}, 422),
+        ("/models/fake", {"inputs": SENTENCE, "parameters": {"nonsense": 1}}, 422),
         ("/models/fake", {}, 422),
         ("/models/nope", {"inputs": SENTENCE}, 404),
         ("/pipeline/nope/fake", {"inputs": SENTENCE}, 422),

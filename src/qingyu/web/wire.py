@@ -13,12 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qingyu.errors import InputError
 from qingyu.service.work import Call
+from qingyu.tasks.blanks import MASK
 from qingyu.tasks.check import THRESHOLD
+from qingyu.tasks.fill_mask import MAX_ALTERNATIVES
 from qingyu.tasks.zero_shot import TEMPLATE
 from qingyu.types import Aggregation, LongPair, LongText, Truncate
 
 MAX_LABELS = 200
+MAX_WORDS = 10_000
 
+Words = Annotated[list[str], Field(min_length=1, max_length=MAX_WORDS)]
 Texts = Annotated[list[str], Field(min_length=1)]
 Head = Annotated[str | None, Field(description="用哪个头，默认第一个合适的 / which head")]
 LongTextField = Annotated[
@@ -93,6 +97,23 @@ class FillMaskRequest(EachText):
     truncate: Truncate = Field(
         default="around-mask",
         description="文本过长时截取还是报错 / window or refuse a text too long",
+    )
+    targets: str | Words | None = Field(
+        default=None, description="只在这些词中选 / only these words, of any length"
+    )
+    alternatives: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_ALTERNATIVES,
+        description="整句的几种填法 / fillings of all masks together",
+    )
+    # A lexicon's pattern is not for clients: a regular expression can be made to run for ever.
+    lexicon: Words | None = Field(
+        default=None,
+        description="词表，相连的空合填一词 / words; masks side by side become one of them",
+    )
+    mask: str | Annotated[list[str], Field(max_length=8)] = Field(
+        default=MASK, description="空的其他写法，如 ___、（ ）、□ / other ways to write a mask"
     )
 
 

@@ -13,11 +13,18 @@ export const splice = (text, start, end, put) => {
 export const surface = (token) => token.replace(/^##/, "");
 
 export const MASK = "[MASK]";
-const MASKS = /\[mask\]/gi;
+// As the service finds them: [MASK] and <mask> always, what people draw a blank with when asked to.
+const ALWAYS = "[\\[［]mask[\\]］]|<mask>";
+const COMMON = { ___: "_{2,}", "（ ）": "[（(][ \\u3000]*[)）]", "□": "[□▢]" };
+const BLANKS = new RegExp([ALWAYS, ...Object.values(COMMON)].join("|"), "gi");
 
-/** Where the masks stand, in UTF-16 units: for the editor's highlight, not for the service. */
-export const findMasks = (text) =>
-  [...text.matchAll(MASKS)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
+/** Where the blanks stand, in UTF-16 units: for the editor's highlight, not for the service. */
+export const findBlanks = (text) =>
+  [...text.matchAll(BLANKS)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
+
+/** The spellings besides [MASK] that a text uses, as the service names them. */
+export const spellings = (text) =>
+  Object.keys(COMMON).filter((name) => new RegExp(COMMON[name]).test(text));
 
 /** Splits `text` at spans (code points, in order, apart) into `[piece, span or null]` pairs. */
 export function pieces(text, spans) {

@@ -2,7 +2,7 @@
 // `fields`: options to ask for; `body(texts, options)`: the request; `row(result)`: added cells.
 // `most`: characters of a request; a task that visits the model for every character takes fewer.
 // A task with the field "pair" reads a second column; its texts are `[first, second]`.
-import { surface } from "../text.js";
+import { spellings, surface } from "../text.js";
 
 const digits = (score) => score.toFixed(4);
 const ranked = {
@@ -22,7 +22,10 @@ export const FILE_TASKS = {
     most: MOST,
     fields: ["top_k"],
     options: { top_k: 5 },
-    body: (text, { top_k }) => ({ text, top_k }),
+    body: (text, { top_k }) => {
+      const mask = spellings([text].flat().join("\n"));
+      return mask.length ? { text, top_k, mask } : { text, top_k };
+    },
     columns: ["filled", "candidates"],
     row: (r) => [
       r.sequence,

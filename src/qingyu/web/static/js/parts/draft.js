@@ -7,7 +7,7 @@ import { textColumn } from "../files/table.js";
 import { FILE_TASKS, input } from "../files/tasks.js";
 import { count } from "../format.js";
 import { t } from "../i18n.js";
-import { findMasks } from "../text.js";
+import { findBlanks } from "../text.js";
 import "./chips.js";
 import { keyForm } from "./notice.js";
 import { previewTable } from "./preview.js";
@@ -18,7 +18,7 @@ const PAUSE = 350; // ms after the last change of an option
 
 /** The task to begin with: filling blanks where the texts have some, else classifying. */
 function likely(able, { rows }, column) {
-  const blank = rows.slice(0, ROWS).some((row) => findMasks(row[column]).length);
+  const blank = rows.slice(0, ROWS).some((row) => findBlanks(row[column]).length);
   return able.find((task) => (task === "fill-mask") === blank) ?? able[0];
 }
 

@@ -1,58 +1,79 @@
-// Fill-mask: the blanks of a sentence, each with its best candidates.
+// Fill-mask: the blanks of a sentence, each with its best candidates, and all of them as one.
 import { button, h, replace, segmented } from "../dom.js";
+import { percent } from "../format.js";
 import { t } from "../i18n.js";
 import "../parts/bars.js";
+import "../parts/chips.js";
 import { hint } from "../parts/notice.js";
-import { findMasks, MASK, pieces, splice, surface } from "../text.js";
-import { percent } from "../format.js";
+import { findBlanks, MASK, pieces, spellings, splice, surface } from "../text.js";
 import { TaskView } from "./task-view.js";
+
+const TOGETHER = 8; // blanks at most that are also filled as one
+const ALTERNATIVES = 5;
+const COUNTS = [5, 10, 20];
 
 class FillMask extends TaskView {
   static id = "fill-mask";
   static task = "fill-mask";
-  static defaults = { text: "今天天气真[MASK]啊，适合出去玩。", top_k: 5 };
+  static defaults = { text: "今天天气真[MASK]啊，适合出去玩。", top_k: 5, lexicon: [] };
   static examples = [
     "今天天气真[MASK]啊，适合出去玩。",
-    "中国的首都是[MASK]京。",
     "他把钥匙[MASK]在家里了，只好等妻子回来。",
     "床前明月[MASK]，疑是地上霜。",
-    "这家餐厅的服务很[MASK]，下次还会再来。",
+    "[MASK][MASK]大学位于北京。",
     "她[MASK]天早上七点起床，[MASK]步去学校。",
+    {
+      text: "真是个[MASK][MASK][MASK][MASK]的办法。",
+      lexicon: ["两全其美", "画蛇添足", "雪中送炭", "一举两得"],
+    },
   ];
 
   body() {
-    if (findMasks(this.state.text).length === 0) return null;
-    return { text: this.state.text, top_k: this.state.top_k };
+    const { text, top_k, lexicon } = this.state;
+    const blanks = findBlanks(text).length;
+    if (blanks === 0) return null;
+    const body = { text, top_k };
+    const mask = spellings(text);
+    if (mask.length) body.mask = mask;
+    if (lexicon.length) body.lexicon = lexicon;
+    // Each whole filling is a visit to the model for every blank.
+    if (blanks > 1 && blanks <= TOGETHER) body.alternatives = ALTERNATIVES;
+    return body;
   }
 
   marks(text) {
-    return findMasks(text);
+    return findBlanks(text);
   }
 
   actions() {
     this.undo = button(t("undo"), { icon: "undo", kind: "quiet", onclick: () => this.editor.undo() });
+    const insert = () => this.editor.insert(MASK);
     return [
-      button(t("fill-mask.insert"), {
-        icon: "fill-mask",
-        kind: "quiet",
-        onclick: () => this.editor.insert(MASK),
-      }),
+      button(t("fill-mask.insert"), { icon: "fill-mask", kind: "quiet", onclick: insert }),
       this.undo,
     ];
   }
 
   fields() {
-    const choice = segmented(
-      t("fill-mask.top_k"),
-      [
-        [5, "5"],
-        [10, "10"],
-        [20, "20"],
-      ],
-      this.state.top_k,
-      (top_k) => this.set({ top_k }, { now: true }),
-    );
-    return h("div", { class: "row" }, h("span", { class: "legend" }, t("fill-mask.top_k")), choice);
+    const { top_k, lexicon } = this.state;
+    const title = t("fill-mask.top_k");
+    const counts = COUNTS.map((n) => [n, String(n)]);
+    const choice = segmented(title, counts, top_k, (n) => this.set({ top_k: n }, { now: true }));
+    const words = h("qy-chips", { onchange: (e) => this.set({ lexicon: e.detail }, { now: true }) });
+    Object.assign(words, {
+      label: t("fill-mask.lexicon"),
+      placeholder: t("fill-mask.lexicon.add"),
+      value: lexicon,
+    });
+    return [
+      h("div", { class: "row" }, h("span", { class: "legend" }, title), choice),
+      h(
+        "details",
+        { class: "fold", open: lexicon.length > 0 },
+        h("summary", null, t("fill-mask.lexicon")),
+        h("div", { class: "field" }, words, h("small", null, t("fill-mask.lexicon.note"))),
+      ),
+    ];
   }
 
   async run(options) {
@@ -61,7 +82,6 @@ class FillMask extends TaskView {
   }
 
   idle() {
-    this.shown = 0;
     if (this.editor.canUndo && this.state.text.trim()) {
       return [
         h("p", { class: "sentence", lang: "zh-CN" }, this.state.text),
@@ -72,55 +92,53 @@ class FillMask extends TaskView {
   }
 
   answer(result) {
-    if (this.shown !== result.masks.length || !this.whole?.isConnected) this.#frame(result);
-    replace(this.whole, this.#filled(result));
-    result.masks.forEach((mask, i) => {
-      const bars = this.bars[i];
-      bars.put = (token) => this.editor.put(splice(result.text, mask.start, mask.end, surface(token)));
-      bars.items = mask.candidates.map((c) => ({
-        label: surface(c.token),
-        score: c.score,
-        token: c.token,
-      }));
+    const { text, masks, alternatives = [] } = result;
+    if (this.bars?.length !== masks.length || !this.whole?.isConnected) this.#frame(masks.length);
+    replace(this.whole, filled(result));
+    masks.forEach((mask, i) => {
+      this.bars[i].put = (token) => this.editor.put(splice(text, mask.start, mask.end, token));
+      this.bars[i].items = mask.candidates.map((c) => ({ label: surface(c.token), score: c.score }));
+      this.boxes[i].hidden = mask.candidates.length === 0;
     });
+    this.together.hidden = alternatives.length === 0;
+    this.sentences.items = alternatives.map((a) => ({ label: a.sequence, score: a.score }));
   }
 
-  /** The boxes of an answer with this many masks; figures are put in afterwards. */
-  #frame({ masks }) {
-    this.shown = masks.length;
+  /** The boxes of an answer with so many masks; figures are put in afterwards. */
+  #frame(count) {
     this.whole = h("p", { class: "sentence", lang: "zh-CN" });
-    this.bars = masks.map((_, i) => {
-      const bars = h("qy-bars", { onchoose: (e) => bars.put(e.detail.token) });
+    this.bars = Array.from({ length: count }, (_, i) => {
+      const bars = h("qy-bars", { onchoose: (e) => bars.put(e.detail.label) });
       bars.act = (item) => t("fill-mask.put", { token: item.label, score: percent(item.score) });
       bars.label = t("fill-mask.nth", { n: i + 1 });
       return bars;
     });
-    const boxes = this.bars.map((bars, i) =>
-      h(
-        "div",
-        { class: "mask-box" },
-        masks.length > 1 && h("h2", { class: "minor" }, t("fill-mask.nth", { n: i + 1 })),
-        bars,
-      ),
+    const name = (i) => count > 1 && h("h2", { class: "minor" }, t("fill-mask.nth", { n: i + 1 }));
+    this.boxes = this.bars.map((bars, i) => h("div", { class: "mask-box" }, name(i), bars));
+    this.sentences = h("qy-bars", { class: "prose", onchoose: (e) => this.editor.put(e.detail.label) });
+    this.sentences.act = (item) => t("fill-mask.use", { text: item.label, score: percent(item.score) });
+    this.sentences.label = t("fill-mask.together");
+    this.together = h(
+      "div",
+      { class: "mask-box" },
+      h("h2", { class: "minor" }, t("fill-mask.together")),
+      this.sentences,
     );
     replace(
       this.out,
       this.whole,
-      h("div", { class: "mask-boxes" }, boxes),
+      h("div", { class: "mask-boxes" }, this.boxes),
+      this.together,
       h("p", { class: "muted small" }, t("fill-mask.click")),
     );
   }
+}
 
-  #filled({ text, masks }) {
-    const best = masks.map((m) => ({
-      start: m.start,
-      end: m.end,
-      token: surface(m.candidates[0]?.token ?? MASK),
-    }));
-    return pieces(text, best).map(([piece, span]) =>
-      span ? h("em", { class: "put" }, span.token) : piece,
-    );
-  }
+/** The sentence with its blanks filled, what was put in marked. */
+function filled({ text, masks, alternatives = [] }) {
+  const words = alternatives[0]?.tokens ?? masks.map((m) => m.candidates[0]?.token ?? MASK);
+  const spans = masks.map(({ start, end }, i) => ({ start, end, word: surface(words[i]) }));
+  return pieces(text, spans).map(([piece, span]) => (span ? h("em", { class: "put" }, span.word) : piece));
 }
 
 customElements.define("view-fill-mask", FillMask);
