@@ -7,7 +7,7 @@ Matrices come as checkpoints have them, float32 [outputs, inputs].
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -115,13 +115,18 @@ class Int8:
     that row alone.
     """
 
-    name = "int8"
-
-    def __init__(self, ranges: Mapping[str, Vector] | None = None) -> None:
+    def __init__(
+        self,
+        ranges: Mapping[str, Vector] | None = None,
+        name: str = "int8",
+        limit: int = INT8_LIMIT,
+    ) -> None:
         self.ranges = ranges or {}
+        self.name = name
+        self.limit = limit  # the largest weight, in steps
 
     def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
-        return Int8(ranges)
+        return Int8(ranges, self.name, self.limit)
 
     def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
         if origin.name in self.ranges:
@@ -131,7 +136,7 @@ class Int8:
         return self._symmetric(graph, x)
 
     def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
-        quantised, scale = int8_rows(table)
+        quantised, scale = int8_rows(table, self.limit)
         rows = _gather(graph, graph.weight(name, quantised), ids)
         scales = _gather(graph, graph.weight(f"{name}.scale", scale[:, None]), ids)
         return graph.node("Mul", graph.cast(rows, np.float32), scales)
@@ -140,21 +145,21 @@ class Int8:
         steps = channel_steps(largest)
         scaled = graph.node("Mul", x, graph.constant(1 / steps, np.float32))
         values = _bytes(graph, scaled, step=1, zero=128)
-        return Bytes(graph, values, step=1, zero=128, channels=steps)
+        return Bytes(graph, values, self.limit, step=1, zero=128, channels=steps)
 
     def _symmetric(self, graph: Graph, x: str) -> Operand:
         magnitude = _row_max(graph, graph.node("Abs", x))
         values = _bytes(graph, graph.node("Div", x, magnitude), step=1 / INT8_LIMIT, zero=128)
-        return Bytes(graph, values, step=1 / INT8_LIMIT, zero=128, magnitude=magnitude)
+        step = 1 / INT8_LIMIT
+        return Bytes(graph, values, self.limit, step=step, zero=128, magnitude=magnitude)
 
     def _above_floor(self, graph: Graph, x: str) -> Operand:
         """GELU never falls below its floor: all of the byte's range goes to what is above."""
         raised = graph.node("Add", x, graph.constant(-GELU_FLOOR, np.float32))
         magnitude = _row_max(graph, raised)
         values = _bytes(graph, graph.node("Div", raised, magnitude), step=1 / UINT8_LIMIT, zero=0)
-        return Bytes(
-            graph, values, step=1 / UINT8_LIMIT, zero=0, magnitude=magnitude, floor=GELU_FLOOR
-        )
+        step = 1 / UINT8_LIMIT
+        return Bytes(graph, values, self.limit, step, 0, magnitude, GELU_FLOOR)
 
 
 @dataclass(frozen=True)
@@ -163,11 +168,13 @@ class Bytes:
     ((values - zero) * step * magnitude + floor) * channels.
 
     magnitude: float32 [n, 1], a row's own, where the operand is scaled by rows
+    limit:     the largest weight they may meet, in steps
     channels:  float32 [inputs], fixed steps, taken into the weights when the graph is written
     """
 
     graph: Graph
     values: str
+    limit: int
     step: float
     zero: int
     magnitude: str = ""
@@ -177,12 +184,12 @@ class Bytes:
     def take(self, rows: str) -> Operand:
         magnitude = self.magnitude and _gather(self.graph, self.magnitude, rows)
         values = _gather(self.graph, self.values, rows)
-        return Bytes(self.graph, values, self.step, self.zero, magnitude, self.floor, self.channels)
+        return replace(self, values=values, magnitude=magnitude)
 
     def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
         if self.channels is not None:
             matrix = matrix * self.channels
-        quantised, scale = int8_rows(matrix)
+        quantised, scale = int8_rows(matrix, self.limit)
         bias_name = f"{name}.bias"
         if self.floor:  # x @ W = (x - floor) @ W + floor * sum(W), and that is a bias
             rest = self.floor * scale * quantised.sum(axis=1, dtype=np.float32)
@@ -195,7 +202,7 @@ class Bytes:
     def tied_product(self, name: str, table: Matrix) -> str:
         if self.channels is not None:
             raise ValueError("a shared table cannot take the steps of one operand in")
-        quantised, scale = int8_rows(table)
+        quantised, scale = int8_rows(table, self.limit)
         # Folded as the session is made; the kernel packs the result and lets the copy go.
         weight = self.graph.node("Transpose", self.graph.weight(name, quantised), perm=[1, 0])
         column = self.graph.weight(f"{name}.scale", scale[:, None])

@@ -7,6 +7,7 @@ from onnx import TensorProto
 from qingyu.build.halves import Half
 from qingyu.build.int4 import Int4
 from qingyu.build.precision import Float32, Int8, Precision
+from qingyu.build.quantise import INT7_LIMIT
 
 PRECISIONS: dict[str, Precision] = {
     precision.name: precision
@@ -15,6 +16,7 @@ PRECISIONS: dict[str, Precision] = {
         Half("fp16", TensorProto.FLOAT16),
         Half("bf16", TensorProto.BFLOAT16),
         Int8(),
+        Int8(name="int7", limit=INT7_LIMIT),
         Int4(),
     )
 }

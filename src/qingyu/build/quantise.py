@@ -11,20 +11,23 @@ from numpy.typing import NDArray
 
 INT8_LIMIT = 127
 UINT8_LIMIT = 255
+INT7_LIMIT = 63  # two products with an unsigned byte still fit 16 bits: 2 * 255 * 63 < 2 ** 15
 GELU_FLOOR = -0.17  # x * Phi(x) is least, -0.16997, at x = -0.7518
 MARGIN = 1.1  # samples do not show the largest number there will ever be
 SMALLEST_SHARE = 0.25  # finer steps than this share of the widest channel's only strain the weights
 
 
-def int8_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Quantise each row of `matrix` [rows, columns] by itself.
+def int8_rows(
+    matrix: NDArray[np.float32], limit: int = INT8_LIMIT
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Quantise each row of `matrix` [rows, columns] by itself, to steps from -limit to limit.
 
     Returns int8 [rows, columns] and its scales, float32 [rows]; a row of zeros has scale 1.
     """
-    scale = np.abs(matrix).max(axis=1).astype(np.float32) / INT8_LIMIT
+    scale = np.abs(matrix).max(axis=1).astype(np.float32) / limit
     scale[scale == 0] = 1
     quantised = np.rint(matrix / scale[:, None])
-    return np.clip(quantised, -INT8_LIMIT, INT8_LIMIT).astype(np.int8), scale
+    return np.clip(quantised, -limit, limit).astype(np.int8), scale
 
 
 def channel_steps(largest: NDArray[np.float32]) -> NDArray[np.float32]:

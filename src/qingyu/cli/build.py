@@ -34,7 +34,7 @@ def build(
         Path, typer.Option("--out", "-o", help="新模型包的目录 / Directory of the new bundle.")
     ],
     precision: Annotated[
-        Literal["int8", "int4", "fp16", "bf16", "fp32"],
+        Literal["int8", "int7", "int4", "fp16", "bf16", "fp32"],
         typer.Option(help="权重精度 / Precision of the weights."),
     ] = "int8",
     calibration: Annotated[

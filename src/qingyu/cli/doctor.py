@@ -60,7 +60,14 @@ def _cpu() -> list[Finding]:
     features = ", ".join(cpu.features) or "—"
     if cpu.fast_int8:
         return [*found, Finding("ok", "指令集 features", f"{features}（INT8 加速 / fast INT8）")]
+    from qingyu.engine.cpu import products_overflow
+
     advice = "没有 VNNI/AMX，INT8 能用但较慢 / no VNNI or AMX: INT8 works, slower"
+    if products_overflow():
+        advice += (
+            "；权重按无符号字节读入以免溢出，int7 的模型无需如此"
+            " / weights are read as unsigned bytes so that nothing overflows; int7 bundles need not"
+        )
     return [*found, Finding("note", "指令集 features", features, advice)]
 
 

@@ -10,6 +10,7 @@ import onnxruntime
 
 from qingyu.engine import heap
 from qingyu.engine.batch import Feeds
+from qingyu.engine.cpu import products_overflow
 from qingyu.engine.threads import thread_count
 from qingyu.errors import BundleError
 from qingyu.types import FloatArray
@@ -38,9 +39,8 @@ class Session:
         options.enable_cpu_mem_arena = False  # an arena never gives memory back
         options.enable_mem_pattern = False  # shapes differ from run to run
         options.log_severity_level = 3
-        # Where a CPU's products of unsigned and signed bytes can overflow (AVX2 and AVX-512
-        # without VNNI), weights are made unsigned as they are loaded: slower, and correct.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if products_overflow():  # then weights are made unsigned here: slower, and correct
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if not pack:
             options.add_session_config_entry("session.disable_prepacking", "1")
         try:
