@@ -15,6 +15,7 @@ import typer
 
 from qingyu import __version__
 from qingyu.cli import (
+    batch,
     build,
     check,
     classify,
@@ -50,6 +51,7 @@ app.command("classify")(classify.classify)
 app.command("similar")(similar.similar)
 app.command("ner")(ner.ner)
 app.command("embed")(embed.embed)
+app.command("batch")(batch.batch)
 app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)

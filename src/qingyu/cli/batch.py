@@ -1,0 +1,243 @@
+"""`qingyu batch`: a task over every row of a file, a folder or a pattern; resumable."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qingyu.cli import console
+from qingyu.cli.texts import DEFAULT_MODEL, ModelName, Threads
+from qingyu.errors import InputError
+
+if TYPE_CHECKING:
+    from qingyu.jobs.columns import Inputs
+    from qingyu.jobs.runner import Compute, Progress
+    from qingyu.jobs.windows import Answering
+
+# Short names, as the other commands have them.
+TASKS = {
+    "fill": "fill-mask",
+    "zero-shot": "zero-shot-classification",
+    "classify": "text-classification",
+    "similar": "sentence-similarity",
+    "ner": "token-classification",
+    "embed": "feature-extraction",
+}
+TERMINAL_SECONDS = 0.5
+LOG_SECONDS = 30.0
+
+
+def batch(
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="任务：fill、zero-shot、classify、similar、ner、embed、score、check / Task."
+        ),
+    ],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV TSV JSONL TXT Parquet XLSX（及 .gz .zst）、目录、通配 / File, folder, glob.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="文件；多个输入时为目录 / File, or a folder.")
+    ],
+    column: Annotated[
+        str | None, typer.Option("--column", "-c", help="读哪一列，默认 text / Column to read.")
+    ] = None,
+    pair: Annotated[
+        str | None, typer.Option("--pair", help="句对的第二列 / Second column, for pairs.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", "-l", help="零样本的标签 / Labels for zero-shot.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", "-k", min=1, help="候选数 / How many candidates.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "-o",
+            metavar="NAME=VALUE",
+            help="任务的其他参数，值为 JSON 或文字，可多次 / Another parameter of the task.",
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="目录中输出的后缀，如 jsonl、csv.gz / Ending of outputs."),
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option("--encoding", help="auto、utf-8、gb18030… / Encoding of the input.")
+    ] = "auto",
+    header: Annotated[
+        bool, typer.Option("--header/--no-header", help="第一行是不是表头 / Is row 1 a header?")
+    ] = True,
+    max_errors: Annotated[
+        int | None,
+        typer.Option("--max-errors", min=0, help="坏行超过此数就停 / Stop beyond this many."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="覆盖已有的输出 / Overwrite existing outputs.")
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="在 Ray 集群上运行 / Run on a Ray cluster."),
+    ] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option("--slots", min=1, help="Ray 上的模型份数，默认每节点一份 / Models on Ray."),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    threads: Threads = None,
+) -> None:
+    """批量：逐行处理文件，可中断续跑，其余各列原样保留 / A task over the rows of files; resumable.
+
+    例 / Example: qingyu batch fill 题目.csv 答案.csv -c 题干
+    """
+    from qingyu import bundle
+    from qingyu.jobs import runner
+    from qingyu.jobs.paths import lay_out
+
+    task = TASKS.get(task, task)
+    parameters = _parameters(labels, top_k, options)
+    _check_encoding(encoding)
+    layout = lay_out(source, output, to=to, encoding=encoding, header=header)
+    manifest = bundle.read_manifest(bundle.find(model))
+    job = runner.Job(
+        task,
+        layout,
+        manifest.digest,
+        parameters,
+        column,
+        pair,
+        max_errors=max_errors,
+        force=force,
+    )
+    line = ProgressLine()
+    with _computing(task, parameters, model, threads, ray, slots) as compute:
+        done = runner.run(job, compute, report=line.show)
+    line.end(done)
+    if done.failed:
+        console.note(
+            f"{done.failed} 行有误，见 {layout.errors}",
+            f"{done.failed} bad rows, see {layout.errors}",
+        )
+        raise typer.Exit(console.BAD_INPUT)
+
+
+@contextmanager
+def _computing(
+    task: str,
+    parameters: dict[str, Any],
+    model: str,
+    threads: int | None,
+    ray: str | None,
+    slots: int | None,
+) -> Iterator[Compute]:
+    if ray is not None:
+        from qingyu.scale.batch import computing
+
+        with computing(ray, task, parameters, model, slots=slots, threads=threads) as compute:
+            yield compute
+        return
+
+    import qingyu
+    from qingyu.jobs.local import asking
+    from qingyu.jobs.runner import locally
+    from qingyu.jobs.windows import Answering
+
+    with closing(qingyu.load(model, threads=threads)) as loaded:
+        ask = asking(loaded, task, parameters)
+
+        def answering(inputs: Inputs) -> Answering:
+            return Answering(ask, inputs)
+
+        yield locally(answering)
+
+
+def _parameters(labels: str | None, top_k: int | None, options: list[str] | None) -> dict[str, Any]:
+    """The task's parameters, as JSON can hold them. Raises InputError."""
+    found: dict[str, Any] = {}
+    for option in options or []:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise InputError(
+                f"--option 应写作 名称=值：{option}", f"--option takes NAME=VALUE: {option}"
+            )
+        try:
+            found[name.strip().replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.strip().replace("-", "_")] = value
+    if labels is not None:
+        found["candidate_labels"] = labels
+    if top_k is not None:
+        found["top_k"] = top_k
+    return found
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        "".encode("utf-8" if encoding == "auto" else encoding)
+    except LookupError as error:
+        raise InputError(f"没有编码 {encoding}。", f"There is no encoding {encoding}.") from error
+
+
+class ProgressLine:
+    """How many rows, how fast, how long still: one line on a terminal, now and then in a log."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._told = self._began
+        self._first: Progress | None = None
+        self._terminal = sys.stderr.isatty()
+
+    def show(self, progress: Progress) -> None:
+        self._first = self._first or progress
+        now = time.monotonic()
+        if now - self._told >= (TERMINAL_SECONDS if self._terminal else LOG_SECONDS):
+            self._told = now
+            self._say(self._line(progress, now), end="" if self._terminal else "\n")
+
+    def end(self, progress: Progress) -> None:
+        seconds = time.monotonic() - self._began
+        fresh = progress.rows - progress.resumed
+        before = f"，其中续接 {progress.resumed}" if progress.resumed else ""
+        self._say(
+            f"完成 / done: {progress.rows} 行 rows{before}，{seconds:.1f} s，"
+            f"{fresh / max(seconds, 1e-9):.0f} 行/秒 rows/s"
+        )
+
+    def _line(self, progress: Progress, now: float) -> str:
+        seconds = max(now - self._began, 1e-9)
+        rate = (progress.rows - progress.resumed) / seconds
+        text = f"{progress.rows} 行 rows，{rate:.0f} 行/秒 rows/s"
+        if progress.failed:
+            text += f"，坏行 bad {progress.failed}"
+        # Time left by what this run has read; its first window tells where it began.
+        if self._first is not None and progress.total_bytes:
+            read = progress.read_bytes - self._first.read_bytes
+            left = progress.total_bytes - progress.read_bytes
+            text += f"，{progress.read_bytes / progress.total_bytes:.0%}"
+            if read > 0:
+                text += f"，剩余 left {_duration(left * seconds / read)}"
+        return text
+
+    def _say(self, text: str, end: str = "\n") -> None:
+        start = "\r\x1b[K" if self._terminal else ""
+        print(start + text, end=end, file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}"

@@ -1,0 +1,66 @@
+"""Compressed files, by the ending of their name: .gz, and .zst where a library for it is there."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from .errors import MissingLibraryError
+
+ENDINGS = {".gz": "gzip", ".zst": "zstd"}
+DAMAGED: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+def split(path: Path) -> tuple[str, str]:
+    """`a.csv.gz` -> (".csv", "gzip"); without compression the second is ""."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] in ENDINGS:
+        return (suffixes[-2] if len(suffixes) > 1 else ""), ENDINGS[suffixes[-1]]
+    return (suffixes[-1] if suffixes else ""), ""
+
+
+def opened(file: BinaryIO, compression: str) -> BinaryIO:
+    """A stream of the uncompressed bytes of `file`. Raises MissingLibraryError."""
+    if compression == "gzip":
+        return cast(BinaryIO, gzip.open(file, "rb"))
+    if compression == "zstd":
+        zstd = _zstd()
+        if hasattr(zstd, "ZstdFile"):
+            return cast(BinaryIO, zstd.open(file, "rb"))
+        inner = zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        return io.BufferedReader(inner, 1 << 17)
+    return file
+
+
+def compressor(compression: str) -> Callable[[bytes], bytes]:
+    """Bytes -> a member of its own, so that members end to end are one file that can be cut
+    between them. The same bytes give the same member."""
+    if compression == "gzip":
+        return lambda data: gzip.compress(data, 6, mtime=0) if data else b""
+    if compression == "zstd":
+        compress = _zstd().compress
+        return lambda data: cast(bytes, compress(data, 3)) if data else b""
+    return lambda data: data
+
+
+def damaged(compression: str) -> tuple[type[Exception], ...]:
+    """What reading a damaged or cut file of this kind raises."""
+    if compression != "zstd":
+        return DAMAGED
+    zstd = _zstd()
+    return (*DAMAGED, getattr(zstd, "ZstdError", EOFError))
+
+
+def _zstd() -> Any:
+    """Python's own (from 3.14), else the package zstandard."""
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    raise MissingLibraryError("zstd", "zstandard")

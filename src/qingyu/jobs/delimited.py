@@ -1,0 +1,152 @@
+"""CSV and TSV (RFC 4180): quotes, doubled quotes, line breaks inside quotes; in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from .errors import FileError, RowError
+from .lines import Line, too_long
+from .readers import TextFile
+from .rows import BadRow, Position, Row, raw_bytes
+from .sources import Source, unlike
+
+LARGEST_CELL = (1 << 31) - 1  # rows are limited here, not cells
+DELIMITERS = (",", "\t", ";")
+
+
+class _TooLong(Exception):  # noqa: N818 never leaves this file
+    """The row being read outgrew its limit."""
+
+
+class _Feed:
+    """Lines for csv's parser, remembering those of the row being read."""
+
+    def __init__(self, lines: Iterator[Line], limit: int) -> None:
+        self._lines = lines
+        self._limit = limit
+        self.held: list[Line] = []
+        self._size = 0
+
+    def begin(self) -> None:
+        self.held = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.held.append(line)
+        self._size += line.length or len(line.data)
+        if self._size > self._limit:
+            raise _TooLong
+        return line.text
+
+    def skip_row(self) -> tuple[int, int]:
+        """To the end of a row too long, as its quotes tell it: its first byte and its length."""
+        quotes = sum(line.quotes or line.data.count(b'"') for line in self.held)
+        start, size = self.held[0].start, self._size
+        while quotes % 2 and (line := next(self._lines, None)) is not None:
+            quotes += line.quotes or line.data.count(b'"')
+            size += line.length or len(line.data)
+        return start, size
+
+    @property
+    def error(self) -> RowError | None:
+        return next((line.error for line in self.held if line.error), None)
+
+    @property
+    def raw(self) -> bytes:
+        return b"".join(line.data for line in self.held)
+
+
+class DelimitedReader:
+    """Rows as wide as the header; any other is bad. Blank lines are no rows."""
+
+    def __init__(self, source: Source, position: Position | None = None) -> None:
+        csv.field_size_limit(LARGEST_CELL)
+        self._file = TextFile(source)
+        self._delimiter = "\t" if source.format == "tsv" else self._sniff()
+        self._lines = self._file.lines()
+        with self._file.told():
+            self.columns = self._read_header(source)
+        if position is not None and position.line:
+            self._lines = self._file.lines(position)
+        elif not source.header:
+            self._lines = self._file.lines()
+
+    @property
+    def position(self) -> Position:
+        return self._lines.position
+
+    @property
+    def read_bytes(self) -> int:
+        return self._file.read_bytes
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Row | BadRow]:
+        feed = _Feed(self._lines, self._file.source.max_row_bytes)
+        parser = csv.reader(feed, delimiter=self._delimiter, strict=True)
+        with self._file.told():
+            while True:
+                feed.begin()
+                try:
+                    cells = next(parser)
+                except StopIteration:
+                    return
+                except _TooLong:
+                    first = feed.held[0].number
+                    yield _skipped(first, *feed.skip_row())
+                    # The parser resets itself for each row.
+                    continue
+                except csv.Error as error:
+                    yield _unreadable(feed, error)
+                    continue
+                if cells:
+                    yield self._row(feed, cells)
+
+    def _row(self, feed: _Feed, cells: list[str]) -> Row | BadRow:
+        line = feed.held[0].number
+        if feed.error is not None:
+            return BadRow(line, feed.error, raw_bytes(feed.raw))
+        if len(cells) != len(self.columns):
+            told = RowError(
+                f"有 {len(cells)} 格，表头有 {len(self.columns)} 格。",
+                f"has {len(cells)} cells where the header has {len(self.columns)}.",
+            )
+            return BadRow(line, told, raw_bytes(feed.raw))
+        return Row(line, dict(zip(self.columns, cells, strict=True)))
+
+    def _read_header(self, source: Source) -> list[str]:
+        feed = _Feed(self._lines, source.max_row_bytes)
+        try:
+            cells = next((c for c in csv.reader(feed, delimiter=self._delimiter) if c), None)
+        except (_TooLong, csv.Error) as error:
+            raise FileError("的表头无法读取。", "has a header that cannot be read.") from error
+        if cells is None:
+            raise FileError("是空的。", "is empty.")
+        if source.header and (told := feed.error) is not None:
+            raise FileError(f"的表头{told.zh}", f"has a header that {told.en}")
+        return unlike(cells if source.header else ["" for _ in cells])
+
+    def _sniff(self) -> str:
+        """The delimiter the first line speaks for."""
+        with self._file.told():
+            first = next((line.text for line in self._file.lines() if line.text.strip()), "")
+        bare = "".join(first.split('"')[::2])
+        return max(DELIMITERS, key=bare.count)
+
+
+def _skipped(line: int, start: int, size: int) -> BadRow:
+    return BadRow(line, too_long(start, size), {"bytes": [start, start + size]})
+
+
+def _unreadable(feed: _Feed, error: csv.Error) -> BadRow:
+    if "unexpected end of data" in str(error):
+        told = RowError("引号到文件末尾都没有闭合。", "opens a quote that is never closed.")
+    else:
+        told = RowError(f"无法按 CSV 读取：{error}", f"cannot be read as CSV: {error}")
+    return BadRow(feed.held[0].number, told, raw_bytes(feed.raw))

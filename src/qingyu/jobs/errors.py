@@ -1,0 +1,96 @@
+"""What a job can refuse or fail, beside the errors of the floors below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qingyu.errors import InputError, QingyuError
+
+
+class FileError(InputError):
+    """A file cannot be read as what it should be."""
+
+    code = "file_invalid"
+
+
+class RowError(InputError):
+    """One row cannot be read; the others can."""
+
+    code = "row_invalid"
+
+
+class OutputExistsError(InputError):
+    code = "output_exists"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} 已存在，没有改动它。换一个输出，或用 --force 覆盖。",
+            f"{path} exists and was left as it is. Name another output, or overwrite with --force.",
+        )
+
+
+class OtherJobError(InputError):
+    """An unfinished job of another kind owns this output."""
+
+    code = "other_job"
+
+    def __init__(self, path: Path, difference: str) -> None:
+        super().__init__(
+            f"{path} 上有一个未完成的任务，与这次不同（{difference}）。"
+            "用原来的命令继续，或用 --force 从头开始。",
+            f"An unfinished job on {path} differs from this one ({difference}). "
+            "Go on with its own command, or start over with --force.",
+        )
+
+
+class BusyError(InputError):
+    code = "job_running"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"另一个进程正在写 {path}。", f"Another process is writing {path} at this moment."
+        )
+
+
+class MissingLibraryError(QingyuError):
+    """A format needs a library that is not installed."""
+
+    code = "library_missing"
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(
+            f"读写 {what} 需要 {package}：pip install {package}",
+            f"{what} needs {package}: pip install {package}",
+        )
+
+
+class WriteError(QingyuError):
+    """The output cannot be written; what the last checkpoint holds is safe."""
+
+    code = "write_failed"
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        why = error.strerror or str(error)
+        super().__init__(
+            f"无法写入 {path}：{why}。已完成的部分没有丢失，问题解决后用同一命令继续。",
+            f"Cannot write {path}: {why}. What is done is safe; the same command goes on from it.",
+        )
+
+
+class TooManyErrorsError(QingyuError):
+    code = "too_many_errors"
+
+    def __init__(self, count: int, limit: int, where: Path) -> None:
+        super().__init__(
+            f"有 {count} 行出错，超过 {limit} 行，已停下。原因见 {where}。",
+            f"{count} rows are bad, over the limit of {limit}: stopped. See {where}.",
+        )
+
+
+class StoppedError(QingyuError):
+    """Somebody asked the job to stop; it can go on later."""
+
+    code = "job_stopped"
+
+    def __init__(self) -> None:
+        super().__init__("任务已停下，可以继续。", "The job has stopped; it can go on later.")

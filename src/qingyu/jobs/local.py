@@ -1,0 +1,57 @@
+"""A model of this process as what answers a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.model import Model
+from qingyu.tasks.table import RANKING, TASKS
+from qingyu.types import Result, Steps
+
+from .columns import PAIRABLE, PAIRED
+from .windows import Ask, Outcome, Texts
+
+BATCH_TASKS = [name for name in TASKS if name != RANKING.name]
+SAMPLE = "今天天气真[MASK]啊。"
+
+
+class _Refused(Result):
+    """An input's error where a result would be."""
+
+    def __init__(self, error: InputError) -> None:
+        self.error = error
+
+
+def asking(model: Model, task: str, parameters: Mapping[str, Any]) -> Ask:
+    """Answers by `model`. Raises InputError and TaskNotSupportedError where the task or its
+    parameters are wrong for every input."""
+    if task not in BATCH_TASKS:
+        raise TaskNotSupportedError(
+            f"没有批量任务 {task}；可用：{'、'.join(BATCH_TASKS)}。",
+            f"No batch task {task}; there are: {', '.join(BATCH_TASKS)}.",
+        )
+    given = dict(parameters)
+    sample = (SAMPLE, SAMPLE) if task in PAIRED else (SAMPLE,)
+    next(model.steps(task, *sample, **given))  # raises now what every row would meet
+
+    def ask(inputs: Sequence[Texts]) -> Sequence[Outcome]:
+        steps = [_guarded(model.steps(task, *texts, **given)) for texts in inputs]
+        return [
+            one.error if isinstance(one, _Refused) else one.to_dict()
+            for one in model.complete_all(steps)
+        ]
+
+    return ask
+
+
+def _guarded(steps: Steps[Any]) -> Steps[Any]:
+    """The same task, whose mistake in its input is its result: its neighbours go on."""
+    try:
+        return (yield from steps)
+    except InputError as error:
+        return _Refused(error)
+
+
+__all__ = ["BATCH_TASKS", "PAIRABLE", "asking"]

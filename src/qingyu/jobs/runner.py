@@ -1,0 +1,307 @@
+"""A job from its files to their answers, from wherever it stood.
+
+After every window the rows are on the disk before the checkpoint says so. Whatever ends the job in
+between, the next run cuts the part file back to the checkpoint and reads on from there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from qingyu.errors import InputError
+
+from .checkpoint import Checkpoint, read_checkpoint
+from .columns import Inputs, choose, names_of
+from .compression import compressor
+from .errors import RowError, StoppedError, TooManyErrorsError, WriteError
+from .lock import Lock
+from .output import PartFile, part_of, publish, table_of
+from .paths import Layout, Piece, check_outputs
+from .readers import open_reader
+from .rows import BadRow, Position, Row
+from .sources import Source, unlike
+from .table_writers import TABLES, check_library, convert
+from .windows import Answered, Answering, Limits, Window, answer_all, read_windows
+from .writers import Writer, writer
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do. `model` is the digest of what answers: a job goes on with no other.
+
+    `max_errors` bad rows are let by, or any number where it is None.
+    """
+
+    task: str
+    layout: Layout
+    model: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    column: str | None = None
+    pair: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    max_errors: int | None = None
+    force: bool = False
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What must be the same for a job to go on."""
+        files = []
+        for piece in self.layout.pieces:
+            seen = piece.source.path.stat()
+            files.append(
+                [
+                    str(piece.source.path.resolve()),
+                    seen.st_size,
+                    seen.st_mtime_ns,
+                    str(piece.output),
+                ]
+            )
+        first = self.layout.pieces[0].source
+        return {
+            "version": VERSION,
+            "task": self.task,
+            "model": self.model,
+            "parameters": self.parameters,
+            "files": files,
+            "columns": [self.column, self.pair],
+            "reading": [first.encoding, first.header, first.max_row_bytes],
+            "windows": [self.limits.rows, self.limits.characters],
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Rows written or refused so far, `resumed` of them by earlier runs; bytes of the inputs as
+    they are stored."""
+
+    rows: int
+    failed: int
+    resumed: int
+    read_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a computation reads: a file from a place on, and the columns of it."""
+
+    source: Source
+    position: Position
+    inputs: Inputs
+    limits: Limits
+
+
+Compute: TypeAlias = Callable[[Reading], Iterator[Answered]]
+"""The windows of a reading, answered, in order."""
+
+
+def locally(answering: Callable[[Inputs], Answering]) -> Compute:
+    """Compute in this process. What is known is kept from one file to the next."""
+    made: dict[Inputs, Answering] = {}
+
+    def compute(reading: Reading) -> Iterator[Answered]:
+        one = made.setdefault(reading.inputs, answering(reading.inputs))
+        with closing(open_reader(reading.source, reading.position)) as reader:
+            yield from answer_all(read_windows(reader, reading.limits), one)
+
+    return compute
+
+
+def run(
+    job: Job,
+    compute: Compute,
+    *,
+    report: Callable[[Progress], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Progress:
+    """Do the job, or go on with it. Raises the errors of this package and what computing raises;
+    after any of them the same call goes on where the last checkpoint stands."""
+    lock = Lock(job.layout.lock, job.layout.root)
+    try:
+        return _Run(job, compute, report, stopped).run()
+    finally:
+        lock.release()
+
+
+class _Run:
+    def __init__(
+        self,
+        job: Job,
+        compute: Compute,
+        report: Callable[[Progress], None],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.job = job
+        self.compute = compute
+        self.report = report
+        self.stopped = stopped
+        self.layout = job.layout
+        self.sizes = [piece.source.path.stat().st_size for piece in self.layout.pieces]
+        self.errors = PartFile(self.layout.errors)
+        self.state = Checkpoint(job.signature)
+        self.resumed = 0
+
+    def run(self) -> Progress:
+        for piece in self.layout.pieces:
+            check_library(piece.format)
+        self._find_state()
+        for piece in self.layout.pieces[: self.state.piece]:
+            self._publish(piece)  # where its name was still to be given
+        if self.state.piece < len(self.layout.pieces):
+            self.errors.open(self.state.errors_offset)
+        try:
+            for piece in self.layout.pieces[self.state.piece :]:
+                self._do(piece)
+            return self._finish()
+        finally:
+            self.errors.close()
+
+    def _find_state(self) -> None:
+        """Begin or go on; the checkpoint is there before any part file is."""
+        path, force = self.layout.checkpoint, self.job.force
+        found = read_checkpoint(path, self.job.signature, force=force)
+        check_outputs(self.layout, found.piece if found else 0, force=force, new=found is None)
+        if found is None:
+            self.state.write(path)
+        else:
+            self.state = found
+        self.resumed = self.state.rows
+
+    def _do(self, piece: Piece) -> None:
+        with closing(open_reader(piece.source)) as reader:
+            available = reader.columns
+        inputs = choose(self.job.task, (self.job.column, self.job.pair), available)
+        part = PartFile(piece.output)
+        part.open(self.state.offset)
+        compress = compressor(piece.compression)
+        out: Writer | None = None
+        if columns := self.state.columns or tuple(available):
+            out = writer(piece.format, self.job.task, columns)
+        reading = Reading(piece.source, self.state.position, inputs, self.job.limits)
+        try:
+            for answered in self.compute(reading):
+                window = answered.window
+                if out is None:
+                    columns = _columns(window)
+                    out = writer(piece.format, self.job.task, columns)
+                head = b"" if self.state.offset else out.begin()
+                body, refused = self._encode(out, answered, piece)
+                part.write(compress(head + body))
+                self.errors.write(b"".join(refused))
+                self.state = replace(
+                    self.state,
+                    position=window.end,
+                    offset=part.offset,
+                    errors_offset=self.errors.offset,
+                    columns=columns,
+                    rows=self.state.rows + len(window.rows),
+                    failed=self.state.failed + len(refused),
+                )
+                self.state.write(self.layout.checkpoint)
+                self._tell(window.read_bytes)
+            if not part.offset and out is not None:
+                part.write(compress(out.begin()))
+        finally:
+            part.close()
+        # From here on the file is done, and only its name is to be given: at once, or by the next
+        # run should this one end in between.
+        if piece.format in TABLES:
+            self._convert(piece, unlike([*columns, *names_of(self.job.task)]))
+        self.state = replace(
+            self.state, piece=self.state.piece + 1, position=Position(), offset=0, columns=()
+        )
+        self.state.write(self.layout.checkpoint)
+        self._publish(piece)
+
+    def _encode(self, out: Writer, answered: Answered, piece: Piece) -> tuple[bytes, list[bytes]]:
+        good: list[bytes] = []
+        refused: list[bytes] = []
+        for row, outcome in zip(answered.window.rows, answered.outcomes, strict=True):
+            if isinstance(outcome, InputError):
+                error = outcome
+            elif isinstance(row, BadRow):
+                error = row.error
+            else:
+                try:
+                    good.append(out.row(row.cells, outcome))
+                    continue
+                except RowError as unwritable:
+                    error = unwritable
+            refused.append(_refusal(piece, row, error))
+        return b"".join(good), refused
+
+    def _convert(self, piece: Piece, names: list[str]) -> None:
+        """Turn the rows that wait into a table beside them."""
+        table = table_of(piece.output)
+        fresh = table.with_name(table.name + ".new")
+        try:
+            convert(piece.format, part_of(piece.output), fresh, names)
+            fresh.replace(table)
+        except OSError as error:
+            raise WriteError(piece.output, error) from error
+
+    def _publish(self, piece: Piece) -> None:
+        part = PartFile(piece.output)
+        if piece.format in TABLES:
+            if (table := table_of(piece.output)).exists():
+                publish(table, piece.output, force=self.job.force)
+            part.remove()
+        elif part.part.exists():
+            part.publish(force=self.job.force)
+
+    def _finish(self) -> Progress:
+        if not self.state.errors_offset:
+            self.errors.remove()
+            if self.job.force:  # those of a job that this one replaced
+                self.layout.errors.unlink(missing_ok=True)
+        elif self.errors.part.exists():
+            self.errors.publish(force=self.job.force)
+        self.layout.checkpoint.unlink(missing_ok=True)
+        done = self._progress(0)
+        self.report(done)
+        return done
+
+    def _tell(self, read_bytes: int) -> None:
+        self.report(self._progress(read_bytes))
+        limit = self.job.max_errors
+        if limit is not None and self.state.failed > limit:
+            raise TooManyErrorsError(self.state.failed, limit, self.errors.part)
+        if self.stopped():
+            raise StoppedError
+
+    def _progress(self, read_bytes: int) -> Progress:
+        before = sum(self.sizes[: self.state.piece])
+        return Progress(
+            self.state.rows,
+            self.state.failed,
+            self.resumed,
+            min(before + read_bytes, sum(self.sizes)),
+            sum(self.sizes),
+        )
+
+
+def _columns(window: Window) -> tuple[str, ...]:
+    """The names that the rows of a first window have, in the order they come."""
+    names: dict[str, None] = {}
+    for row in window.rows:
+        if isinstance(row, Row):
+            names.update(dict.fromkeys(row.cells))
+    return tuple(names)
+
+
+def _refusal(piece: Piece, row: Row | BadRow, error: InputError) -> bytes:
+    told = {
+        "file": piece.source.path.name,
+        "line": row.line,
+        "code": error.code,
+        "message": error.zh,
+        "message_en": error.en,
+        **(row.raw if isinstance(row, BadRow) else {"row": row.cells}),
+    }
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,84 @@
+"""One file to read and how; and what its reader gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .compression import split
+from .errors import FileError
+from .rows import BadRow, Position, Row
+
+MAX_ROW_BYTES = 8 << 20
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".txt": "txt",
+    ".text": "txt",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """`encoding` "auto" looks at the beginning; without `header` the columns are #1, #2…"""
+
+    path: Path
+    format: str
+    compression: str = ""
+    encoding: str = "auto"
+    header: bool = True
+    max_row_bytes: int = MAX_ROW_BYTES
+
+
+class Reader(Protocol):
+    """Rows from a position on. `columns` is empty where each row has its own; `position` is the
+    place behind the last row given; `read_bytes` how much of the file as stored has been read."""
+
+    columns: list[str]
+
+    def __iter__(self) -> Iterator[Row | BadRow]: ...
+
+    @property
+    def position(self) -> Position: ...
+
+    @property
+    def read_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+def format_of(path: Path) -> tuple[str, str]:
+    """(format, compression) by the name. Raises FileError."""
+    ending, compression = split(path)
+    if ending not in FORMATS:
+        known = " ".join(FORMATS)
+        raise FileError(
+            f"不认识 {path.name} 的格式；可用：{known}，以及 .gz 与 .zst。",
+            f"Unknown format of {path.name}; there are: {known}, and .gz or .zst of them.",
+        )
+    kind = FORMATS[ending]
+    if compression and kind in {"parquet", "xlsx"}:
+        raise FileError(f"{path.name} 不必再压缩。", f"{path.name} needs no further compression.")
+    return kind, compression
+
+
+def unlike(names: list[str]) -> list[str]:
+    """Names made different and never blank, so that a row can be an object."""
+    seen: set[str] = set()
+    out = []
+    for index, name in enumerate(names, 1):
+        first = fresh = name.strip() or f"#{index}"
+        number = 2
+        while fresh in seen:
+            fresh = f"{first} ({number})"
+            number += 1
+        seen.add(fresh)
+        out.append(fresh)
+    return out

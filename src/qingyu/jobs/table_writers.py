@@ -1,0 +1,99 @@
+"""Formats that cannot be appended to: their rows wait in a part file as JSON lines and are turned
+into the table at the end, streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from .errors import MissingLibraryError
+from .tables import library
+from .writers import as_text, harmless
+
+TABLES = {"parquet", "xlsx"}
+ROWS_AT_ONCE = 4096
+WORKBOOK_ROWS = 1_048_576
+
+
+def check_library(kind: str) -> None:
+    """Raises MissingLibraryError before anything is computed."""
+    if kind == "parquet":
+        library("pyarrow.parquet", "Parquet", "pyarrow")
+    elif kind == "xlsx":
+        library("openpyxl", "XLSX", "openpyxl")
+
+
+def convert(kind: str, spool: Path, target: Path, columns: list[str]) -> None:
+    """Rows of `spool` as a table with `columns`. Raises OSError and MissingLibraryError."""
+    if kind == "parquet":
+        _to_parquet(spool, target, columns)
+    elif kind == "xlsx":
+        _to_workbook(spool, target, columns)
+    else:
+        raise MissingLibraryError(kind, kind)
+
+
+def _rows(spool: Path) -> Iterator[dict[str, Any]]:
+    with spool.open("rb") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _to_parquet(spool: Path, target: Path, columns: list[str]) -> None:
+    arrow = library("pyarrow", "Parquet", "pyarrow")
+    parquet = library("pyarrow.parquet", "Parquet", "pyarrow")
+    types = {"int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
+    kinds = _kinds(spool, columns)
+    schema = arrow.schema([(name, types.get(kinds[name], arrow.string())) for name in columns])
+    rows = _rows(spool)
+    with parquet.ParquetWriter(target, schema) as out:
+        while part := list(islice(rows, ROWS_AT_ONCE)):
+            values = {
+                name: [_typed(row.get(name), kinds[name]) for row in part] for name in columns
+            }
+            out.write_table(arrow.table(values, schema=schema))
+
+
+def _kinds(spool: Path, columns: list[str]) -> dict[str, str]:
+    """The narrowest type that holds every value of a column."""
+    seen: dict[str, set[str]] = {name: set() for name in columns}
+    for row in _rows(spool):
+        for name in columns:
+            if (value := row.get(name)) is not None:
+                big = isinstance(value, int) and not -(2**63) <= value < 2**63
+                seen[name].add("str" if big else type(value).__name__)
+    return {name: _kind(found) for name, found in seen.items()}
+
+
+def _kind(found: set[str]) -> str:
+    if found <= {"int", "float"} and found:
+        return "float" if "float" in found else "int"
+    return "bool" if found == {"bool"} else "str"
+
+
+def _typed(value: Any, kind: str) -> Any:
+    if value is None:
+        return None
+    return as_text(value) if kind == "str" else float(value) if kind == "float" else value
+
+
+def _to_workbook(spool: Path, target: Path, columns: list[str]) -> None:
+    openpyxl = library("openpyxl", "XLSX", "openpyxl")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("qingyu")
+    sheet.append([_cell(name) for name in columns])
+    for count, row in enumerate(_rows(spool), 2):
+        if count > WORKBOOK_ROWS:
+            raise OSError(0, f"XLSX 最多 {WORKBOOK_ROWS} 行 / XLSX holds {WORKBOOK_ROWS} rows")
+        sheet.append([_cell(row.get(name)) for name in columns])
+    book.save(target)
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    text = harmless(as_text(value))
+    return "".join(c for c in text if c >= " " or c in "\t\n\r")[:32_767]

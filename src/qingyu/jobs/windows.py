@@ -1,0 +1,134 @@
+"""Rows in windows: read together, computed together, written in the order they came in.
+
+A window is bounded by rows and by characters, and its ends depend on the file alone: a job that
+goes on after a crash meets the same windows as one that was never disturbed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from qingyu.errors import InputError
+
+from .columns import Inputs
+from .rows import BadRow, Position, Row
+from .sources import Reader
+
+Texts: TypeAlias = tuple[str, ...]
+Outcome: TypeAlias = "dict[str, Any] | InputError"
+Ask: TypeAlias = Callable[[Sequence[Texts]], Sequence[Outcome]]
+"""Results for inputs, in their order; an error for an input that is refused."""
+
+CACHE_BYTES = 32 << 20
+ENTRY_BYTES = 200  # what an entry of the cache takes beside its texts
+
+
+@dataclass(frozen=True)
+class Limits:
+    rows: int = 2048
+    characters: int = 100_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows, the place behind them, and how much of the stored file has been read."""
+
+    rows: tuple[Row | BadRow, ...]
+    end: Position
+    read_bytes: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A window with a result for each row, or the error that the row has."""
+
+    window: Window
+    outcomes: tuple[Outcome, ...]
+
+
+def read_windows(reader: Reader, limits: Limits) -> Iterator[Window]:
+    """All rows from where the reader stands."""
+    rows: list[Row | BadRow] = []
+    characters = 0
+    for row in reader:
+        rows.append(row)
+        values = row.raw.values() if isinstance(row, BadRow) else row.cells.values()
+        characters += sum(len(value) for value in values if isinstance(value, str))
+        if len(rows) >= limits.rows or characters >= limits.characters:
+            yield Window(tuple(rows), reader.position, reader.read_bytes)
+            rows, characters = [], 0
+    if rows:
+        yield Window(tuple(rows), reader.position, reader.read_bytes)
+
+
+class Answering:
+    """Answers windows: what was asked before is not computed again, as long as it is remembered."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        inputs: Inputs,
+        *,
+        max_characters: int | None = None,
+        room: int = CACHE_BYTES,
+    ) -> None:
+        self._ask = ask
+        self._inputs = inputs
+        self._max_characters = max_characters
+        self._known: OrderedDict[Texts, bytes] = OrderedDict()
+        self._room = room
+        self._size = 0
+        self.computed = 0
+
+    def answer(self, window: Window) -> Answered:
+        read = [self._read(row) for row in window.rows]
+        found: dict[Texts, Outcome] = {}
+        asked: list[Texts] = []
+        for texts in dict.fromkeys(one for one in read if isinstance(one, tuple)):
+            if texts in self._known:
+                self._known.move_to_end(texts)
+                found[texts] = json.loads(self._known[texts])
+            else:
+                asked.append(texts)
+        asked.sort(key=_length)  # like lengths together: batches are cut from neighbours
+        if asked:
+            for texts, outcome in zip(asked, self._ask(asked), strict=True):
+                found[texts] = outcome
+                self._remember(texts, outcome)
+        self.computed += len(asked)
+        outcomes = tuple(found[one] if isinstance(one, tuple) else one for one in read)
+        return Answered(window, outcomes)
+
+    def _read(self, row: Row | BadRow) -> Texts | InputError:
+        if isinstance(row, BadRow):
+            return row.error
+        try:
+            return self._inputs.of(row.cells, self._max_characters)
+        except InputError as error:
+            return error
+
+    def _remember(self, texts: Texts, outcome: Outcome) -> None:
+        if isinstance(outcome, InputError):
+            return
+        value = json.dumps(outcome, ensure_ascii=False).encode()
+        self._known[texts] = value
+        self._size += _bytes(texts, value)
+        while self._size > self._room and self._known:
+            self._size -= _bytes(*self._known.popitem(last=False))
+
+
+def answer_all(windows: Iterable[Window], answering: Answering) -> Iterator[Answered]:
+    for window in windows:
+        yield answering.answer(window)
+
+
+def _length(texts: Texts) -> int:
+    return sum(map(len, texts))
+
+
+def _bytes(texts: Texts, value: bytes) -> int:
+    return 2 * _length(texts) + len(value) + ENTRY_BYTES
