@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,11 @@ BEAMS = 4
 Arrays = dict[str, np.ndarray]
 
 
-def load(name: str, dtype: torch.dtype = torch.float64) -> tuple[Any, Any]:
+def load(
+    name: str, dtype: torch.dtype = torch.float64, root: Path = CHECKPOINTS
+) -> tuple[Any, Any]:
     """Load a tiny checkpoint with the class its config names, and its tokenizer."""
-    folder = CHECKPOINTS / name
+    folder = root / name
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -85,6 +89,24 @@ def at(values: torch.Tensor, encoding: Any, positions: list[int]) -> np.ndarray:
     return (values[:, positions] * real).numpy().astype(np.float32)
 
 
+def ask(model: Any, encoding: Any) -> tuple[torch.Tensor, Any]:
+    """Run a model over a batch: last hidden states (batch, tokens, hidden), and its own output.
+
+    MobileBERT reads each word's neighbours, and in a padded batch transformers gives the last word
+    a [PAD] for one. The truth is what the row answers alone, so its rows are run one by one.
+    """
+    if model.config.model_type != "mobilebert" or len(encoding["input_ids"]) == 1:
+        return model.base_model(**encoding).last_hidden_state, model(**encoding)
+    lengths = encoding["attention_mask"].sum(-1).tolist()
+    rows = [
+        ask(model, {key: value[row : row + 1, :length] for key, value in encoding.items()})
+        for row, length in enumerate(lengths)
+    ]
+    pad = partial(torch.nn.utils.rnn.pad_sequence, batch_first=True)
+    logits = pad([output.logits[0] for _, output in rows])
+    return pad([hidden[0] for hidden, _ in rows]), SimpleNamespace(logits=logits)
+
+
 @torch.inference_mode()
 def encoder_goldens(model: Any, tokenizer: Any) -> Arrays:
     """Run an encoder and its head over every case; the layout is in tests/golden/README.md."""
@@ -95,10 +117,9 @@ def encoder_goldens(model: Any, tokenizer: Any) -> Arrays:
         if masked_lm:
             stored["rows"] = put_masks(encoding, MASKED[case], tokenizer.mask_token_id)
         positions = positions_of(encoding)
-        hidden = model.base_model(**encoding)
+        hidden, output = ask(model, encoding)
         stored["positions"] = np.array(positions, np.int32)
-        stored["last_hidden_state"] = at(hidden.last_hidden_state, encoding, positions)
-        output = model(**encoding)
+        stored["last_hidden_state"] = at(hidden, encoding, positions)
         if masked_lm:
             row, position = stored["rows"].T
             stored["logits"] = output.logits[row, position].numpy().astype(np.float32)
