@@ -257,3 +257,30 @@ def processes(base: str) -> set[int]:
     except httpx.TransportError:
         return set()
     return {int(number) for number in re.findall(r'qingyu_resident_bytes{process="(\d+)"}', text)}
+
+
+def test_a_request_is_a_span_of_its_callers_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With traces on, a request joins the caller's trace, tells task and tokens, and no text."""
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(
+        "qingyu.web.app.tracer_from_environment", lambda: provider.get_tracer("qingyu")
+    )
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with serving(fake_settings(tmp_path, traces=True)) as running, running.client() as client:
+        client.post("/v1/fill-mask", json={"text": SECRET}, headers={"traceparent": parent})
+        client.post("/v1/fill-mask", json={"text": "没有"})
+    spans = exporter.get_finished_spans()
+    span = next(span for span in spans if span.parent is not None)
+    assert span.name == "POST /v1/fill-mask"
+    assert f"{span.context.trace_id:032x}" == parent.split("-")[1]
+    assert span.attributes["qingyu.tokens"] == len(SECRET) + 2
+    assert "不可外传" not in span.to_json()
+    assert 422 in [span.attributes["http.response.status_code"] for span in spans]

@@ -34,6 +34,7 @@ from .pages import page_routes
 from .security import Keys, read_keys
 from .state import State
 from .tables import ROWS
+from .tracing import Traced, tracer_from_environment
 from .validation import unprocessable
 from .warm import warm
 
@@ -107,6 +108,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # see tracing.py
     )
     app.state.qingyu = state
     parts = (routes, models, huggingface, protocol_v2, health)
@@ -125,6 +127,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
             allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
+    if settings.traces:
+        app.add_middleware(Traced, tracer=tracer_from_environment())
     app.add_middleware(Gate, keys=keys, metrics=metrics)
     return app
 

@@ -62,6 +62,14 @@ class ErrorResponse(BaseModel):
     error: ErrorDetail
 
 
+class ForeignErrorResponse(BaseModel):
+    """What clients of other services' protocols read: a string."""
+
+    error: str
+    code: str
+    request_id: str
+
+
 class RequestError(QingyuError):
     """A request that HTTP, not the task, finds wrong."""
 

@@ -15,22 +15,24 @@ from qingyu.service.work import Call
 
 from .body import Watch, check_json, read_body
 from .context import context_of
-from .errors import ErrorResponse, RequestError
+from .errors import ErrorResponse, ForeignErrorResponse, RequestError
 from .state import state_of
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorResponse, "description": description}
-    for status, description in {
-        400: "请求体不是 JSON / the body is not JSON",
-        401: "缺少或错误的密钥 / no key or a wrong one",
-        404: "没有这个模型 / no such model",
-        408: "请求体传输超时 / the body took too long",
-        413: "请求过大 / too large",
-        415: "请求体应为 JSON / the body should be JSON",
-        422: "内容有误 / the content is wrong",
-        429: "繁忙，稍后重试 / busy, try later",
-        503: "暂不可用 / not available now",
-    }.items()
+TOLD = {
+    400: "请求体不是 JSON / the body is not JSON",
+    401: "缺少或错误的密钥 / no key or a wrong one",
+    404: "没有这个模型 / no such model",
+    408: "请求体传输超时 / the body took too long",
+    413: "请求过大 / too large",
+    415: "请求体应为 JSON / the body should be JSON",
+    422: "内容有误 / the content is wrong",
+    429: "繁忙，稍后重试 / busy, try later",
+    503: "暂不可用 / not available now",
+}
+Responses = dict[int | str, dict[str, Any]]
+ERRORS: Responses = {s: {"model": ErrorResponse, "description": t} for s, t in TOLD.items()}
+FOREIGN_ERRORS: Responses = {
+    s: {"model": ForeignErrorResponse, "description": t} for s, t in TOLD.items()
 }
 
 

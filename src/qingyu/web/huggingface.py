@@ -17,7 +17,7 @@ from starlette.responses import Response
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.tasks.table import supported
 
-from .exchange import ERRORS, body_of, compute, json_response, read
+from .exchange import FOREIGN_ERRORS, body_of, compute, json_response, read
 from .state import state_of
 from .tables import BY_TASK
 from .validation import parse, parse_value
@@ -49,7 +49,7 @@ router = APIRouter(tags=["huggingface"])
     "/models/{model}",
     summary="按模型推理 / by model",
     response_model=None,
-    responses=ERRORS,
+    responses=FOREIGN_ERRORS,
     openapi_extra=body_of(PipelineRequest),
 )
 async def by_model(request: Request, model: str) -> Response:
@@ -63,7 +63,7 @@ async def by_model(request: Request, model: str) -> Response:
     "/pipeline/{task}/{model}",
     summary="按任务推理 / by task",
     response_model=None,
-    responses=ERRORS,
+    responses=FOREIGN_ERRORS,
     openapi_extra=body_of(PipelineRequest),
 )
 async def by_task(request: Request, task: str, model: str) -> Response:

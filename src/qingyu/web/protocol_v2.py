@@ -19,7 +19,7 @@ from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.service.slots import BundleState
 
 from .body import read_body
-from .exchange import ERRORS, body_of, compute, json_response
+from .exchange import FOREIGN_ERRORS, body_of, compute, json_response
 from .state import state_of
 from .tables import BY_TASK
 from .validation import parse, parse_value
@@ -74,7 +74,7 @@ async def ready(request: Request) -> Response:
     return Response(b"{}", 200 if good else 503, media_type="application/json")
 
 
-@router.get("/models/{model}", summary="模型信息 / model metadata", responses=ERRORS)
+@router.get("/models/{model}", summary="模型信息 / model metadata", responses=FOREIGN_ERRORS)
 @router.get("/models/{model}/versions/1", include_in_schema=False)
 async def metadata(request: Request, model: str) -> Response:
     bundle = _bundle(request, model)
@@ -90,7 +90,11 @@ async def metadata(request: Request, model: str) -> Response:
     )
 
 
-@router.get("/models/{model}/ready", summary="模型是否已载入 / model ready", responses=ERRORS)
+@router.get(
+    "/models/{model}/ready",
+    summary="模型是否已载入 / model ready",
+    responses={404: FOREIGN_ERRORS[404], 503: {"description": "未载入 / not loaded"}},
+)
 @router.get("/models/{model}/versions/1/ready", include_in_schema=False)
 async def model_ready(request: Request, model: str) -> Response:
     good = _bundle(request, model).loaded
@@ -101,7 +105,7 @@ async def model_ready(request: Request, model: str) -> Response:
     "/models/{model}/infer",
     summary="推理 / infer",
     response_model=None,
-    responses=ERRORS,
+    responses=FOREIGN_ERRORS,
     openapi_extra=body_of(InferRequest),
 )
 @router.post("/models/{model}/versions/1/infer", include_in_schema=False, response_model=None)
@@ -143,14 +147,14 @@ async def index(request: Request) -> Response:
     return json_response(found)
 
 
-@router.post("/repository/models/{model}/load", summary="载入 / load", responses=ERRORS)
+@router.post("/repository/models/{model}/load", summary="载入 / load", responses=FOREIGN_ERRORS)
 async def load(request: Request, model: str) -> Response:
     registry = state_of(request).service.registry
     registry.release(await registry.lease(model))
     return json_response({})
 
 
-@router.post("/repository/models/{model}/unload", summary="卸载 / unload", responses=ERRORS)
+@router.post("/repository/models/{model}/unload", summary="卸载 / unload", responses=FOREIGN_ERRORS)
 async def unload(request: Request, model: str) -> Response:
     """Returns when the memory is given back. The next request for the model loads it again."""
     await state_of(request).service.registry.unload(model)
