@@ -31,7 +31,7 @@ def everything(data: bytes, sizes: list[int] | None = None) -> list[Line]:
     st.lists(
         st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n\ufeff")), max_size=9
     ),
-    st.lists(st.integers(1, 7), max_size=200),
+    st.lists(st.integers(1, 7), max_size=60),
 )
 def test_how_bytes_arrive_does_not_matter(texts: list[str], sizes: list[int]) -> None:
     """The same lines with the same numbers come out wherever a pipe cuts its bytes."""
