@@ -1,4 +1,4 @@
-"""docs/performance.md from the results of compare.py: python bench/peers/report.py bench/results."""
+"""Write docs/performance.md from results of compare.py: python report.py bench/results."""
 
 from __future__ import annotations
 
