@@ -2,7 +2,8 @@
 
 The matrices of the layers have 4 bits, in blocks along the inputs (as in Dettmers & Zettlemoyer
 2022, arXiv:2212.09720), and meet activations of 8 bits whose scales are a row's block's own, so
-that answers do not depend on the batch. Tables and heads stay INT8.
+that answers do not depend on the batch. Tables and heads stay INT8, and so do square matrices:
+what attention gives goes through one of these straight into every later layer, and they are few.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class Nibbles:
         return Nibbles(self.precision, self.graph, self.graph.node("Gather", self.values, rows))
 
     def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
+        outputs, width = matrix.shape
+        if outputs == width:
+            return self.precision.tables.operand(self.graph, self.values).product(
+                name, matrix, bias
+            )
         packed, scales, zeros = int4_blocks(matrix, self.precision.shown.get(f"gram {name}"))
         graph = self.graph
         inputs = [
@@ -65,7 +71,6 @@ class Nibbles:
         ]
         if bias is not None:
             inputs += ["", graph.weight(f"{name}.bias", bias)]
-        outputs, width = matrix.shape
         return graph.microsoft(
             "MatMulNBits",
             *inputs,

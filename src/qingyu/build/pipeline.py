@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +18,10 @@ from qingyu.build.card import card
 from qingyu.build.families import family
 from qingyu.build.precisions import PRECISIONS
 from qingyu.build.probe import observe, probe, read_texts
+from qingyu.build.prune import Pruning, keep_words, prune
 from qingyu.build.sources.checkpoint import read_checkpoint
+from qingyu.build.tokenizer import read_tokenizer
+from qingyu.build.vocabulary import Words, choose
 from qingyu.build.write import CALIBRATION, with_files, write
 from qingyu.errors import BuildError
 
@@ -36,6 +39,8 @@ class Options:
     precision:     one of PRECISIONS
     calibration:   a file with a text a line; the built-in samples without one
     min_agreement: below this share of equal answers nothing is written
+    words:         which words to keep of the vocabulary; all without it
+    pruning:       what else to leave out
     measure:       whether to measure memory and latency, before and after
     """
 
@@ -44,6 +49,8 @@ class Options:
     min_agreement: float = LEAST_AGREEMENT
     measure: bool = True
     licence: str = ""
+    words: Words | None = None
+    pruning: Pruning = field(default_factory=Pruning)
 
 
 @dataclass(frozen=True)
@@ -83,26 +90,40 @@ def build(
         result, reference = folder / "result", folder / "reference"
         precision = PRECISIONS[options.precision]
         accuracy, before = {}, None
-        if options.precision != REFERENCE:
+        vocabulary = None
+        if options.words is not None:
+            vocabulary = choose(read_tokenizer(checkpoint.folder), options.words)
+            checkpoint = keep_words(checkpoint, vocabulary.kept)
+        smaller = prune(checkpoint, options.pruning)
+        family(smaller.config, smaller.weights)
+        compared = options.precision != REFERENCE or bool(options.pruning)
+        if compared:
             progress("reference", 0.0)
             whole = write(checkpoint, PRECISIONS[REFERENCE], reference, out.name, calibrate=True)
-            precision = precision.calibrated(statistics(whole, CALIBRATION, texts[::2]))
-            asked = probe(whole, texts[1::2])
+            seen = (
+                whole
+                if smaller is checkpoint
+                else write(
+                    smaller, PRECISIONS[REFERENCE], folder / "pruned", out.name, calibrate=True
+                )
+            )
+            precision = precision.calibrated(statistics(seen, CALIBRATION, texts[::2]))
+            asked = probe(seen, texts[1::2])
             expected = observe(whole, asked, pack=False)
             if options.measure:
                 before = report.measure(_sealed(whole))
             shutil.rmtree(reference)
         progress("graphs", 0.4)
-        manifest = write(checkpoint, precision, result, out.name)
-        unused = checkpoint.weights.unused()
-        if options.precision != REFERENCE:
+        manifest = write(smaller, precision, result, out.name)
+        unused = smaller.weights.unused()
+        if compared:
             progress("verify", 0.7)
             accuracy = compare(manifest, expected, observe(manifest, asked))
             require(accuracy, options.min_agreement)
         manifest = _sealed(replace(manifest, accuracy=accuracy, licence=options.licence))
         after = report.measure(manifest) if options.measure else None
         progress("bundle", 0.95)
-        found = report.Report(accuracy, before, after)
+        found = report.Report(accuracy, before, after, vocabulary.rates() if vocabulary else None)
         report.write_report(found, result)
         (result / bundle.CARD).write_text(card(manifest, found), "utf-8")
         result.rename(out)

@@ -38,12 +38,18 @@ class Report:
     accuracy: dict[str, dict[str, Any]]
     before: Cost | None
     after: Cost | None
+    vocabulary: dict[str, float] | None = None
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(what, before, after) for a person; "—" where there is nothing."""
         before = self.before.cells() if self.before else {}
         after = self.after.cells() if self.after else {}
         rows = [(what, before.get(what, "—"), cell) for what, cell in after.items()]
+        if self.vocabulary:
+            before_rate, after_rate = (
+                f"{self.vocabulary[f'unknown_{when}']:.3%}" for when in ("before", "after")
+            )
+            rows.append(("未登录词 unknown tokens", before_rate, after_rate))
         for name, row in self.accuracy.items():
             if name == "hidden":
                 rows.append(("隐状态余弦 hidden cosine", "1", f"{row['cosine']:.5f}"))

@@ -6,26 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tokenizers
+from numpy.typing import NDArray
 from tokenizers import BertWordPieceTokenizer
 
+from qingyu.build.vocabulary import shrink
 from qingyu.errors import CheckpointError
 
 
-def write_tokenizer(source: Path, out: Path, vocab_size: int) -> None:
+def write_tokenizer(
+    source: Path, out: Path, vocab_size: int, words: NDArray[np.int64] | None = None
+) -> None:
     """Take `tokenizer.json`, or make it from `vocab.txt`, and check it against the embeddings.
 
-    Raises CheckpointError where there is neither, or where it has words the model has not.
+    `words` are the ids to keep, where not all are. Raises CheckpointError where there is neither,
+    or where it has words the model has not.
     """
-    try:
-        tokenizer = _read(source)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the binding raises plain Exception
-        raise CheckpointError(
-            f"无法读取 {source} 的分词器：{error}",
-            f"Cannot read the tokenizer of {source}: {error}",
-        ) from error
+    tokenizer = read_tokenizer(source)
+    if words is not None:
+        tokenizer = shrink(tokenizer, words.tolist())
     if tokenizer.get_vocab_size() > vocab_size:
         raise CheckpointError(
             f"分词器有 {tokenizer.get_vocab_size()} 个词，模型只有 {vocab_size} 个，两者不配套。",
@@ -35,6 +35,19 @@ def write_tokenizer(source: Path, out: Path, vocab_size: int) -> None:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.save(str(out), pretty=False)
+
+
+def read_tokenizer(source: Path) -> tokenizers.Tokenizer:
+    """The tokenizer of a checkpoint's folder. Raises CheckpointError."""
+    try:
+        return _read(source)
+    except CheckpointError:
+        raise
+    except Exception as error:  # the binding raises plain Exception
+        raise CheckpointError(
+            f"无法读取 {source} 的分词器：{error}",
+            f"Cannot read the tokenizer of {source}: {error}",
+        ) from error
 
 
 def _read(source: Path) -> tokenizers.Tokenizer:

@@ -65,36 +65,65 @@ class Piece:
         return np.asarray(values, np.float32)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A tensor of which only some indices along some axes are kept; of the name "", nothing is."""
+
+    name: str
+    kept: tuple[tuple[int, NDArray[np.int64]], ...] = ()
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        counts = {axis: len(indices) for axis, indices in self.kept}
+        return tuple(counts.get(axis, count) for axis, count in enumerate(shape))
+
+    def of(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        for axis, indices in self.kept:
+            tensor = np.take(tensor, indices, axis=axis)
+        return tensor
+
+
 class Weights:
     """The tensors of one checkpoint; remembers which were asked for."""
 
-    def __init__(self, pieces: Mapping[str, Piece], path: Path) -> None:
-        """`path`: the file or folder to name where a tensor is missing."""
+    def __init__(
+        self, pieces: Mapping[str, Piece], path: Path, cuts: Mapping[str, Cut] | None = None
+    ) -> None:
+        """`path`: the file or folder to name where a tensor is missing; `cuts` see `cut`."""
         self.path = path
+        self._cuts = cuts or {}
         self._pieces = pieces
         self._used: set[str] = set()
 
+    def cut(self, cuts: Mapping[str, Cut]) -> Weights:
+        """The same tensors, of which those named here are cut further, renamed or gone."""
+        merged = dict(self._cuts)
+        for name, cut in cuts.items():
+            before = self._cuts.get(cut.name, Cut(cut.name)) if cut.name else Cut("")
+            merged[self._stored(name)] = Cut(before.name, (*before.kept, *cut.kept))
+        return Weights(self._pieces, self.path, merged)
+
     def __contains__(self, name: str) -> bool:
-        return self._stored(name) in self._pieces
+        return self._cut(name).name in self._pieces
 
     @property
     def names(self) -> list[str]:
         """All tensors, by the names that the checkpoint gives them."""
-        return sorted(self._pieces)
+        gone = {name for name, cut in self._cuts.items() if not cut.name}
+        return sorted({*self._pieces, *self._cuts} - gone)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Raises CheckpointError where there is no such tensor."""
-        return self._piece(name).shape
+        return self._cut(name).shape(self._piece(name).shape)
 
     def get(self, name: str, *shape: int) -> NDArray[np.float32]:
         """The tensor `name` as float32, which must have this shape and only finite numbers."""
-        piece = self._piece(name)
-        if piece.shape != shape:
+        piece, found = self._piece(name), self.shape(name)
+        if found != shape:
             raise _error(
                 piece.path,
                 name,
-                f"形状应为 {shape}，实为 {piece.shape}",
-                f"should have shape {shape}, has {piece.shape}",
+                f"形状应为 {shape}，实为 {found}",
+                f"should have shape {shape}, has {found}",
             )
         if piece.dtype not in ITEM_BYTES:
             raise _error(
@@ -112,20 +141,25 @@ class Weights:
         if not np.isfinite(tensor).all():
             raise _error(piece.path, name, "含有 NaN 或无穷大", "holds NaN or infinity")
         self._used.add(self._stored(name))
-        return tensor
+        return self._cut(name).of(tensor)
 
     def parameters(self) -> int:
         """How many numbers the tensors asked for hold."""
-        return sum(math.prod(self._pieces[name].shape) for name in self._used)
+        return sum(math.prod(self.shape(name)) for name in self._used)
 
     def unused(self) -> list[str]:
         """Names no one asked for, sorted."""
-        return sorted(set(self._pieces) - self._used)
+        return sorted(set(self.names) - self._used)
 
     def _piece(self, name: str) -> Piece:
         if name not in self:
             raise _error(self.path, name, "不存在", "is missing")
-        return self._pieces[self._stored(name)]
+        return self._pieces[self._cut(name).name]
+
+    def _cut(self, name: str) -> Cut:
+        """How the tensor is cut, which most are not."""
+        stored = self._stored(name)
+        return self._cuts.get(stored, Cut(stored))
 
     def _stored(self, name: str) -> str:
         """The name a tensor has in this checkpoint, which may be of the old kind."""

@@ -52,7 +52,8 @@ def write(
         heads |= model.decoder(store, precision, folder)
     finally:
         store.close()
-    write_tokenizer(checkpoint.folder, folder / bundle.TOKENIZER, model.vocabulary)
+    out = folder / bundle.TOKENIZER
+    write_tokenizer(checkpoint.folder, out, model.vocabulary, checkpoint.words)
     return bundle.Manifest(
         name=name,
         family=checkpoint.config.model_type,

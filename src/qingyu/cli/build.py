@@ -12,6 +12,7 @@ from qingyu.errors import BuildError
 
 if TYPE_CHECKING:
     from qingyu.build.pipeline import Built, Options
+    from qingyu.build.vocabulary import Words
 
 STAGES = {
     "reference": "参照 / the reference",
@@ -54,6 +55,31 @@ def build(
         bool,
         typer.Option(help="测量内存与延迟 / Measure memory and latency, before and after."),
     ] = True,
+    words_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="只保留这份语料或词表用到的词 / Keep only words that this corpus or list uses.",
+        ),
+    ] = None,
+    words: Annotated[
+        int | None,
+        typer.Option(min=16, help="保留最常见的几个词 / Of those, so many of the commonest."),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="0,2,4", help="保留哪些层，从 0 数起 / Layers to keep, from 0."),
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(min=1, help="每层保留几个注意力头 / Heads to keep in a layer.")
+    ] = None,
+    feed_forward: Annotated[
+        int | None,
+        typer.Option(min=1, help="每层保留几个前馈单元 / Feed-forward units to keep in a layer."),
+    ] = None,
+    positions: Annotated[
+        int | None, typer.Option(min=8, help="最多读几个词元 / Tokens of a text to keep room for.")
+    ] = None,
     licence: Annotated[
         str, typer.Option(help="写入清单的许可证 / Licence to name in the manifest.")
     ] = "",
@@ -61,6 +87,7 @@ def build(
     """把检查点转成模型包，并报告代价 / Turn a checkpoint into a bundle and tell what it cost."""
     _require_tools()
     from qingyu.build.pipeline import Options
+    from qingyu.build.prune import Pruning
 
     options = Options(
         precision=precision,
@@ -68,9 +95,30 @@ def build(
         min_agreement=min_agreement,
         measure=measure,
         licence=licence,
+        words=_words(words_from, words),
+        pruning=Pruning(_numbers(layers), heads, feed_forward, positions),
     )
     built = _build(source, out, options)
     _show(built)
+
+
+def _words(file: Path | None, count: int | None) -> Words | None:
+    from qingyu.build.vocabulary import Words
+
+    if file is None and count is not None:
+        raise typer.BadParameter("--words 需要 --words-from / --words needs --words-from")
+    return None if file is None else Words(file, count)
+
+
+def _numbers(text: str | None) -> tuple[int, ...] | None:
+    """ "0,2,4" as numbers."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        message = f"--layers 应如 0,2,4，收到 {text} / should be like 0,2,4, not {text}"
+        raise typer.BadParameter(message) from None
 
 
 def _require_tools() -> None:

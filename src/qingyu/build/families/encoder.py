@@ -105,6 +105,10 @@ class Encoder:
         del index
         return False
 
+    def prunable(self) -> bool:
+        """Whether each layer has heads, units and names of its own, as here."""
+        return type(self).layer is Encoder.layer and not any(map(self.shared, range(self.layers)))
+
     def encoder(
         self, layers: Layers, layout: Layout, input_ids: str, token_type_ids: str, positions: str
     ) -> str:

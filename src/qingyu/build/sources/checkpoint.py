@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qingyu.build.config import Config
 from qingyu.build.sources import safetensors, torch_file
 from qingyu.build.weights import Piece, Weights
@@ -22,12 +25,16 @@ READERS: dict[str, Callable[[Path], dict[str, Piece]]] = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a family is built from; `folder` holds config.json and the tokenizer's files."""
+    """What a family is built from; `folder` holds config.json and the tokenizer's files.
+
+    words: ids that are left of the tokenizer's, rising, where pruning has left some out
+    """
 
     folder: Path
     config: Config
     weights: Weights
     name: str
+    words: NDArray[np.int64] | None = None
 
 
 def read_checkpoint(source: Path) -> Checkpoint:

@@ -1,0 +1,175 @@
+"""A smaller model out of a large one: fewer words, layers, heads, feed-forward units, positions.
+
+Nothing is copied: a pruned checkpoint is the same files, of which some rows are left unread. So
+every cut composes with every other, and with every precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qingyu.build.config import HEAD_WIDTH
+from qingyu.build.families import family
+from qingyu.build.families.encoder import Encoder, LayerNames
+from qingyu.build.sources.checkpoint import Checkpoint
+from qingyu.build.weights import Cut
+from qingyu.errors import BuildError
+
+Kept: TypeAlias = NDArray[np.int64]
+
+HEADS = ("query", "key", "value")
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What to leave out; None and 0 leave everything in.
+
+    layers:       which layers to keep, from 0
+    heads:        attention heads to keep in each layer
+    feed_forward: feed-forward units to keep in each layer
+    positions:    tokens of a text to keep places for
+    """
+
+    layers: tuple[int, ...] | None = None
+    heads: int | None = None
+    feed_forward: int | None = None
+    positions: int | None = None
+
+    def __bool__(self) -> bool:
+        return any(value is not None for value in vars(self).values())
+
+
+def prune(checkpoint: Checkpoint, pruning: Pruning) -> Checkpoint:
+    """The checkpoint with less in it. Raises BuildError where there is not as much to keep, or
+    where the family has no such parts of its own.
+    """
+    if not pruning:
+        return checkpoint
+    model = family(checkpoint.config, checkpoint.weights)
+    if not isinstance(model, Encoder) or not model.prunable():
+        raise _error(
+            f"{checkpoint.config.model_type} 的层不能裁剪（各层共用权重，或结构特殊）",
+            f"the layers of {checkpoint.config.model_type} cannot be pruned (they share weights, "
+            "or are of another kind)",
+        )
+    names, cuts = _kept_layers(model, pruning)
+    for new, old in names.items():
+        cuts |= _cut_layer(model, model.layer_names(new), model.layer_names(old), pruning)
+    if pruning.positions is not None:
+        rows = _at_most(pruning.positions, model.positions, "positions") + model.first_position
+        cuts[model.position_name] = Cut(model.position_name, ((0, np.arange(rows)),))
+    config = checkpoint.config.by(model.KEYS).changed(
+        num_hidden_layers=len(names),
+        num_attention_heads=pruning.heads or model.heads_per_layer,
+        intermediate_size=pruning.feed_forward or model.feed_forward,
+        max_position_embeddings=(pruning.positions or model.positions) + model.first_position,
+    )
+    config = config.changed(**{HEAD_WIDTH: model.head_width})
+    return replace(checkpoint, config=config, weights=checkpoint.weights.cut(cuts))
+
+
+def keep_words(checkpoint: Checkpoint, kept: Kept) -> Checkpoint:
+    """The checkpoint with only some words: rows of embeddings, outputs and biases of heads."""
+    weights, model = checkpoint.weights, family(checkpoint.config, checkpoint.weights)
+    count = model.vocabulary
+    if count in (model.hidden, model.feed_forward, model.positions):
+        raise _error(
+            f"词数 {count} 与模型的另一尺寸相同，分不清哪些张量属于词表",
+            f"with {count} words, the same as another size of the model, it cannot be told which "
+            "tensors are of words",
+        )
+    cuts = {}
+    for name in weights.names:
+        axes = [axis for axis, length in enumerate(weights.shape(name)) if length == count]
+        if axes:
+            cuts[name] = Cut(name, tuple((axis, kept) for axis in axes))
+    config = checkpoint.config.changed(vocab_size=len(kept))
+    return replace(checkpoint, config=config, weights=weights.cut(cuts), words=kept)
+
+
+def _kept_layers(model: Encoder, pruning: Pruning) -> tuple[Mapping[int, int], dict[str, Cut]]:
+    """{new layer: old layer}, and the tensors of the new ones by their old names."""
+    kept = tuple(range(model.layers)) if pruning.layers is None else pruning.layers
+    if not kept or sorted(set(kept)) != list(kept) or not 0 <= kept[0] <= kept[-1] < model.layers:
+        raise _error(
+            f"要保留的层 {list(kept)} 应是 0 到 {model.layers - 1} 的递增编号",
+            f"the layers to keep, {list(kept)}, should be rising numbers from 0 to "
+            f"{model.layers - 1}",
+        )
+    cuts = {}
+    for new, old in enumerate(kept):
+        stems = f"{model.layer_stem(new)}.", f"{model.layer_stem(old)}."
+        for name in model.weights.names:
+            if name.startswith(stems[1]):
+                cuts[stems[0] + name.removeprefix(stems[1])] = Cut(name)
+    for gone in range(len(kept), model.layers):
+        stem = f"{model.layer_stem(gone)}."
+        cuts |= {name: Cut("") for name in model.weights.names if name.startswith(stem)}
+    return dict(enumerate(kept)), cuts
+
+
+def _cut_layer(
+    model: Encoder, new: LayerNames, old: LayerNames, pruning: Pruning
+) -> dict[str, Cut]:
+    """Rows and columns of one layer that stay, by magnitude."""
+    cuts: dict[str, Cut] = {}
+    if pruning.heads is not None:
+        count = _at_most(pruning.heads, model.heads_per_layer, "heads")
+        columns = _best_heads(model, old, count)
+        for part in HEADS:
+            cuts |= _rows(getattr(new, part), getattr(old, part), columns)
+        cuts |= _columns(new.attended, old.attended, columns)
+    if pruning.feed_forward is not None:
+        count = _at_most(pruning.feed_forward, model.feed_forward, "feed_forward")
+        units = _best_units(model, old, count)
+        cuts |= _rows(new.inner, old.inner, units)
+        cuts |= _columns(new.outer, old.outer, units)
+    return cuts
+
+
+def _best_heads(model: Encoder, names: LayerNames, count: int) -> Kept:
+    """Columns of the heads whose values and output matrices are largest together."""
+    width = model.heads_per_layer * model.head_width
+    value = model.weights.get(f"{names.value}.weight", width, model.hidden)
+    output = model.weights.get(f"{names.attended}.weight", model.hidden, width)
+    strength = np.square(value).sum(axis=1) * np.square(output).sum(axis=0)
+    heads = _largest(strength.reshape(model.heads_per_layer, -1).sum(axis=1), count)
+    places = heads[:, None] * model.head_width + np.arange(model.head_width)
+    return np.asarray(places.ravel(), np.int64)
+
+
+def _best_units(model: Encoder, names: LayerNames, count: int) -> Kept:
+    inner = model.weights.get(f"{names.inner}.weight", model.feed_forward, model.hidden)
+    outer = model.weights.get(f"{names.outer}.weight", model.hidden, model.feed_forward)
+    return _largest(np.square(inner).sum(axis=1) * np.square(outer).sum(axis=0), count)
+
+
+def _largest(strength: NDArray[np.float32], count: int) -> Kept:
+    """Indices of the `count` largest numbers, in rising order."""
+    return np.sort(np.argsort(-strength, kind="stable")[:count])
+
+
+def _rows(new: str, old: str, kept: Kept) -> dict[str, Cut]:
+    return {f"{new}.{part}": Cut(f"{old}.{part}", ((0, kept),)) for part in ("weight", "bias")}
+
+
+def _columns(new: str, old: str, kept: Kept) -> dict[str, Cut]:
+    return {f"{new}.weight": Cut(f"{old}.weight", ((1, kept),))}
+
+
+def _at_most(wanted: int, there: int, what: str) -> int:
+    if not 1 <= wanted <= there:
+        raise _error(
+            f"{what} 应在 1 到 {there} 之间，收到 {wanted}",
+            f"{what} should be from 1 to {there}, not {wanted}",
+        )
+    return wanted
+
+
+def _error(zh: str, en: str) -> BuildError:
+    return BuildError(f"无法裁剪：{zh}。", f"Cannot prune: {en}.")
