@@ -29,6 +29,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 CLOSE = 1e-5
 CASES = json.loads((GOLDEN / "pipelines.json").read_text(encoding="utf-8"))["cases"]
 ENCODERS = [name for name, recipe in RECIPES.items() if "t5" not in recipe.model_type]
+GENERATORS = [name for name in RECIPES if name not in ENCODERS]
 CHECKPOINT = os.environ.get("QINGYU_REFERENCE_CHECKPOINT", "")
 
 
@@ -89,28 +90,38 @@ def test_stored_answers_are_the_default_checkpoints() -> None:
         assert pipeline_goldens.distance(head["cases"][::every], cases) < CLOSE
 
 
+def fresh(name: str, folder: Path) -> tuple[Any, Any, Any]:
+    """A tiny checkpoint with weights no golden file holds: Qingyu's FP32 manifest, and torch's
+    model and tokenizer.
+    """
+    pytest.importorskip("onnx", reason="building needs onnx")
+    from qingyu.build.pipeline import Options, build
+
+    write(f"{name}-fresh", RECIPES[name], folder)
+    options = Options(precision="fp32", min_agreement=0, measure=False)
+    manifest = build(folder / f"{name}-fresh", folder / "bundle", options).manifest
+    return manifest, *tiny_goldens.load(f"{name}-fresh", root=folder)
+
+
+def some_ids(model: Any, tokenizer: Any, length: int) -> np.ndarray[Any, Any]:
+    """Random token ids without padding, the same for the same length."""
+    ids = np.random.default_rng(length).integers(0, model.config.vocab_size, length)
+    ids[ids == tokenizer.pad_token_id] = tokenizer.unk_token_id
+    return ids
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_fresh_weights_through_qingyu(name: str, tmp_path: Path) -> None:
     """Weights and tokens no golden file holds: Qingyu's FP32 graph answers as transformers does."""
-    pytest.importorskip("onnx", reason="building needs onnx")
-    from qingyu.build.pipeline import Options, build
+    manifest, model, tokenizer = fresh(name, tmp_path)
     from qingyu.engine.network import Network
     from qingyu.types import Query
 
-    write(f"{name}-fresh", RECIPES[name], tmp_path)
-    folder = tmp_path / f"{name}-fresh"
-    options = Options(precision="fp32", min_agreement=0, measure=False)
-    manifest = build(folder, tmp_path / "bundle", options).manifest
-    model, tokenizer = tiny_goldens.load(folder.name, root=tmp_path)
-
-    random = np.random.default_rng(7)
     queries: list[Query] = []
     expected: list[np.ndarray[Any, Any]] = []
     for length in (1, 2, 7, 33, 128, 300, 512):
-        ids = random.integers(0, model.config.vocab_size, length)
-        ids[ids == tokenizer.pad_token_id] = tokenizer.unk_token_id
-        types = np.sort(random.integers(0, 2, length))
-        types *= "token_type_ids" in tokenizer.model_input_names
+        ids = some_ids(model, tokenizer, length)
+        types = (ids % 2) * ("token_type_ids" in tokenizer.model_input_names)
         inputs = {"input_ids": torch.from_numpy(ids)[None]}
         if types.any():
             inputs["token_type_ids"] = torch.from_numpy(types)[None]
@@ -125,3 +136,35 @@ def test_fresh_weights_through_qingyu(name: str, tmp_path: Path) -> None:
             expected.append(logits.reshape(len(positions), -1).numpy())
     for answer, truth in zip(Network(manifest).run(queries), expected, strict=True):
         np.testing.assert_allclose(answer, truth, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_fresh_weights_write_the_same(name: str, tmp_path: Path) -> None:
+    """Greedy and beam search over fresh weights: the same tokens, hypotheses and scores."""
+    manifest, model, tokenizer = fresh(name, tmp_path)
+    from qingyu.engine.network import Network
+    from qingyu.types import Generation, Query
+
+    network = Network(manifest)
+    [head] = manifest.heads
+    for length in (1, 5, 12, 40, 200):
+        for beams in (1, 2, 4):
+            ids = some_ids(model, tokenizer, length)
+            query = Query(
+                ids, np.zeros_like(ids), np.arange(length), head, Generation(15, beams, beams)
+            )
+            [answers] = network.run([query])
+            output = model.generate(
+                torch.from_numpy(ids)[None],
+                do_sample=False,
+                max_new_tokens=15,
+                num_beams=beams,
+                num_return_sequences=beams,
+                return_dict_in_generate=True,
+                output_scores=True,
+            )
+            for answer, tokens in zip(answers, output.sequences[:, 1:].tolist(), strict=True):
+                end = (*tokens, 1).index(1) + 1
+                assert [int(token) for token in answer[1:] if token >= 0] == tokens[:end]
+            if beams > 1:
+                np.testing.assert_allclose(answers[:, 0], output.sequences_scores, atol=1e-4)
