@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,23 +11,28 @@ from qingyu.tasks import heads
 from qingyu.tasks.checks import checked_count, checked_text, wrong
 from qingyu.tasks.context import Context
 from qingyu.tasks.fill_mask import replaced
-from qingyu.tasks.masking import predicted
-from qingyu.types import Candidate, CheckResult, FloatArray, IntArray, Steps, Suspect
+from qingyu.tasks.masking import predicted, side_by_side
+from qingyu.types import Candidate, CheckResult, FloatArray, IntArray, Query, Steps, Suspect
 
 NAME = "check"
 THRESHOLD = 5.0
 ROUNDS = 4
 NEAR = 5  # tokens: as far as one wrong character is taken to spoil what is expected of others
+BESIDE = 2  # doubts within that reach that are looked into together
+RIVALS = 4  # candidates that are tried in the text
+REACH = 2  # tokens on either side that speak for or against a candidate
+SIGHT = 24  # tokens on either side that they see
 
 
 @dataclass(frozen=True)
 class Doubt:
     """What the model makes of one place: the log-probability of the token there, the tokens it
-    would rather see with theirs, best first."""
+    would rather see with theirs, best first, and by how many nats the best fits better in all."""
 
     place: int
     log_prob: float
     better: tuple[tuple[int, float], ...]
+    gain: float = 0.0
 
     @property
     def margin(self) -> float:
@@ -40,9 +45,10 @@ def check(
 ) -> Steps[CheckResult]:
     """Chinese characters that the model finds less probable than another by `threshold` nats.
 
-    The worst is put right first and its neighbours are judged again, since one wrong character
-    makes those beside it look wrong too. Each suspect comes with the `top_k` characters that fit
-    best. Nothing is cut: see `score`. Raises InputError and TaskNotSupportedError.
+    A candidate fits by its own probability and by that of the tokens around it once it is in. The
+    worst is put right first and its neighbours are judged again, since one wrong character makes
+    those beside it look wrong too. Each suspect comes with the `top_k` characters that fit best.
+    Nothing is cut: see `score`. Raises InputError and TaskNotSupportedError.
     """
     head = context.head(NAME, heads.masked_lm)
     tokenizer = context.tokenizer
@@ -57,30 +63,42 @@ def check(
     places = [i for i, token_id in enumerate(ids) if token_id in chinese]
 
     found: dict[int, Doubt] = {}
+    cleared: set[int] = set()
     for _ in range(ROUNDS):
         doubts = yield from predicted(
             context,
             head,
             ids,
             places,
-            lambda place, row: doubt(place, ids[place], row, allowed, top_k),
+            lambda place, row: doubt(place, ids[place], row, allowed, max(top_k, RIVALS)),
         )
-        worst = apart([d for d in doubts.values() if d.margin >= threshold])
-        if not worst:
+        grave = clear_of_each_other(
+            [one for one in doubts.values() if one.margin >= threshold],
+            lambda one: one.margin,
+            BESIDE,
+        )
+        if not grave:
             break
+        tried = yield from side_by_side([fitting(context, head, ids, one) for one in grave])
+        worst = clear_of_each_other(
+            [one for one in tried if one.gain >= threshold], lambda one: one.gain
+        )
         for one in worst:
             found[one.place] = one
             ids[one.place] = one.better[0][0]
+        cleared |= {one.place for one in tried if one.gain < threshold}
         places = [
             place
             for place in doubts
-            if place not in found and any(abs(place - one.place) <= NEAR for one in worst)
+            if place not in found
+            and place not in cleared
+            and any(abs(place - one.place) <= NEAR for one in grave)
         ]
     suspects = []
     for one in sorted(found.values(), key=lambda one: one.place):
         start, end = tokens.offsets[one.place]
         candidates = []
-        for token_id, log_prob in one.better:
+        for token_id, log_prob in one.better[:top_k]:
             word = tokenizer.surface(token_id)
             filled = replaced(text, [(start, end)], [word])
             candidates.append(Candidate(word, token_id, float(np.exp(log_prob)), filled))
@@ -99,10 +117,44 @@ def doubt(place: int, token_id: int, row: FloatArray, allowed: IntArray, top_k: 
     return Doubt(place, float(row[token_id]), tuple(better[:top_k]))
 
 
-def apart(doubts: Sequence[Doubt]) -> list[Doubt]:
-    """The gravest, and of the others those that stand clear of any graver one."""
+def fitting(
+    context: Context, head: str, ids: Sequence[int], one: Doubt
+) -> Generator[list[Query], list[FloatArray], Doubt]:
+    """A doubt with its candidates in the order in which they fit, and its gain.
+
+    Put in, a candidate fits by its own log-probability and the sum of its neighbours'.
+    """
+    start, end = max(0, one.place - SIGHT), min(len(ids), one.place + SIGHT + 1)
+    place = one.place - start
+    near = [i for i in range(place - REACH, place + REACH + 1) if 0 <= i < end - start]
+    near.remove(place)
+    rivals = [(ids[one.place], one.log_prob), *one.better[:RIVALS]]
+    before, after = ids[start : one.place], ids[one.place + 1 : end]
+    beside = yield from side_by_side(
+        [_likelihood(context, head, [*before, rival, *after], near) for rival, _ in rivals]
+    )
+    fits = [own + around for (_, own), around in zip(rivals, beside, strict=True)]
+    order = sorted(range(1, len(rivals)), key=lambda i: (-fits[i], i))
+    better = (*(rivals[i] for i in order), *one.better[RIVALS:])
+    return replace(one, better=better, gain=fits[order[0]] - fits[0] if order else 0.0)
+
+
+def _likelihood(
+    context: Context, head: str, ids: Sequence[int], places: Sequence[int]
+) -> Generator[list[Query], list[FloatArray], float]:
+    """The sum of the log-probabilities of the tokens at some places."""
+    found = yield from predicted(
+        context, head, ids, places, lambda place, row: float(row[ids[place]])
+    )
+    return sum(found.values())
+
+
+def clear_of_each_other(
+    doubts: Sequence[Doubt], gravity: Callable[[Doubt], float], together: int = 1
+) -> list[Doubt]:
+    """The gravest first; of those that stand near each other, no more than so many `together`."""
     chosen: list[Doubt] = []
-    for one in sorted(doubts, key=lambda one: (-one.margin, one.place)):
-        if all(abs(one.place - other.place) > NEAR for other in chosen):
+    for one in sorted(doubts, key=lambda one: (-gravity(one), one.place)):
+        if sum(abs(one.place - other.place) <= NEAR for other in chosen) < together:
             chosen.append(one)
     return chosen

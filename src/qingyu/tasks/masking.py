@@ -54,6 +54,27 @@ def predicted(
     return {place: found[place] for place in places}
 
 
+def side_by_side(
+    generators: Sequence[Generator[list[Query], list[FloatArray], T]],
+) -> Generator[list[Query], list[FloatArray], list[T]]:
+    """Run generators together, so that what they ask at one time shares its batches."""
+    results: dict[int, T] = {}
+    answers: dict[int, list[FloatArray] | None] = dict.fromkeys(range(len(generators)))
+    while answers:
+        asked: dict[int, list[Query]] = {}
+        for i, answer in answers.items():
+            try:
+                asked[i] = generators[i].send(answer)  # type: ignore[arg-type]
+            except StopIteration as stop:
+                results[i] = stop.value
+        if asked:
+            outputs = iter((yield [query for queries in asked.values() for query in queries]))
+            answers = {i: [next(outputs) for _ in queries] for i, queries in asked.items()}
+        else:
+            answers = {}
+    return [results[i] for i in range(len(generators))]
+
+
 def passes(length: int, places: Sequence[int], room: int) -> list[Pass]:
     """Windows of the text, each with the places to mask in it at once; the first to do last."""
     spans = windows.overlapping(length, room)
