@@ -26,6 +26,10 @@ class Checkpoint:
     rows: int = 0
     failed: int = 0
 
+    @property
+    def begun(self) -> bool:
+        return bool(self.rows or self.piece)
+
     def write(self, path: Path) -> None:
         """Raises WriteError."""
         write_whole(path, json.dumps(asdict(self), ensure_ascii=False).encode())
@@ -50,6 +54,8 @@ def read_checkpoint(path: Path, signature: dict[str, Any], *, force: bool) -> Ch
         ) from error
     if checkpoint.signature == signature:
         return checkpoint
+    if not checkpoint.begun:
+        return Checkpoint(signature)
     if force:
         return None
     old = checkpoint.signature

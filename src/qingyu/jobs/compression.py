@@ -32,7 +32,7 @@ def opened(file: BinaryIO, compression: str) -> BinaryIO:
         zstd = _zstd()
         if hasattr(zstd, "ZstdFile"):
             return cast(BinaryIO, zstd.open(file, "rb"))
-        inner = zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        inner = zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
         return io.BufferedReader(inner, 1 << 17)
     return file
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .errors import FileError, RowError
 from .lines import Line, too_long
-from .readers import TextFile
+from .readers import TextFile, closing_on_error
 from .rows import BadRow, Position, Row, raw_bytes
 from .sources import Source, unlike
 
@@ -67,9 +67,9 @@ class DelimitedReader:
     def __init__(self, source: Source, position: Position | None = None) -> None:
         csv.field_size_limit(LARGEST_CELL)
         self._file = TextFile(source)
-        self._delimiter = "\t" if source.format == "tsv" else self._sniff()
-        self._lines = self._file.lines()
-        with self._file.told():
+        with closing_on_error(self._file), self._file.told():
+            self._delimiter = "\t" if source.format == "tsv" else self._sniff()
+            self._lines = self._file.lines()
             self.columns = self._read_header(source)
         if position is not None and position.line:
             self._lines = self._file.lines(position)
@@ -134,8 +134,7 @@ class DelimitedReader:
 
     def _sniff(self) -> str:
         """The delimiter the first line speaks for."""
-        with self._file.told():
-            first = next((line.text for line in self._file.lines() if line.text.strip()), "")
+        first = next((line.text for line in self._file.lines() if line.text.strip()), "")
         bare = "".join(first.split('"')[::2])
         return max(DELIMITERS, key=bare.count)
 

@@ -108,7 +108,7 @@ def detect(sample: bytes) -> str:
             whole.decode(encoding)
         except UnicodeDecodeError as error:
             # A sample without a line end may be cut inside a character.
-            if whole is sample and error.start >= len(sample) - 4:
+            if b"\n" not in sample and error.start >= len(sample) - 4:
                 return encoding
             continue
         return encoding

@@ -27,9 +27,11 @@ class Lock:
             raise BusyError(subject) from error
 
     def release(self) -> None:
-        if os.name != "nt":  # which cannot remove what is open
-            self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        try:
+            if os.name != "nt":  # which cannot remove what is open
+                self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
 
 
 if os.name == "nt":

@@ -13,6 +13,7 @@ from .lines import SAMPLE_BYTES, Line, Lines, detect
 from .rows import BadRow, Position, Row, raw_bytes
 from .sources import Reader, Source
 
+PIECE_BYTES = 1 << 14
 TEXT = "text"  # the column of a file that has none
 
 
@@ -34,15 +35,27 @@ class TextFile:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.encoding = source.encoding
         with self.told():
             self._file = source.path.open("rb")
-            self.encoding = source.encoding
-            if source.encoding == "auto":
-                self.encoding = detect(self._stream().read(SAMPLE_BYTES))
+        if source.encoding == "auto":
+            with closing_on_error(self), self.told():
+                self.encoding = detect(self._sample())
 
     def _stream(self) -> BinaryIO:
         self._file.seek(0)
         return opened(self._file, self.source.compression)
+
+    def _sample(self) -> bytes:
+        """The beginning, or as much of it as a damaged file gives."""
+        stream, sample = self._stream(), b""
+        try:
+            while len(sample) < SAMPLE_BYTES and (piece := stream.read(PIECE_BYTES)):
+                sample += piece
+        except damaged(self.source.compression):
+            if not sample:
+                raise
+        return sample
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -76,6 +89,15 @@ class TextFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+@contextmanager
+def closing_on_error(opened_one: TextFile) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        opened_one.close()
+        raise
 
 
 def _skip(stream: BinaryIO, count: int) -> None:

@@ -161,6 +161,16 @@ class _Run:
             return self._finish()
         finally:
             self.errors.close()
+            if not self.state.begun:
+                self._leave_no_trace()
+
+    def _leave_no_trace(self) -> None:
+        for path in (
+            self.errors.part,
+            *(part_of(piece.output) for piece in self.layout.pieces),
+            self.layout.checkpoint,
+        ):
+            path.unlink(missing_ok=True)
 
     def _find_state(self) -> None:
         """Begin or go on; the checkpoint is there before any part file is."""
