@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qingyu.bundle import Manifest
 from qingyu.errors import BundleError
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-RUNS, LEAST_SECONDS = 5, 0.3
+RUNS, LEAST_SECONDS, ENOUGH_SECONDS = 5, 0.3, 2.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def measure(
 ) -> Footprint:
     """Load the bundle in a new process and run it at each (batch, tokens).
 
-    Seconds are the median of at least five runs. Raises BundleError where the process fails.
+    Seconds are the median of five runs or more, of less where they take long. Raises BundleError where the process fails.
     """
     command = [sys.executable, "-m", __name__, str(folder), json.dumps(list(shapes))]
     if threads:
@@ -62,6 +63,19 @@ def measure(
     told = json.loads(done.stdout)
     rows = tuple(Shape(*row) for row in told["shapes"])
     return Footprint(told["runtime"], told["loaded"], rows)
+
+
+def estimated_activations(manifest: Manifest, batch: int, length: int) -> int:
+    """Bytes that `batch` texts of `length` tokens take while they run, from the sizes alone.
+
+    The widest moment of a layer is one of two: attention, with its float32 queries, keys, values
+    and their copies in rectangles, and every head's scores; or the feed-forward, with its float32
+    inner rows and their quantised copy.
+    """
+    sizes, tokens = manifest.sizes, batch * length
+    attention = 4 * tokens * (8 * sizes.hidden_size + sizes.num_heads * length)
+    feed_forward = tokens * (4 * 2 * sizes.hidden_size + 9 * sizes.intermediate_size)
+    return max(attention, feed_forward)
 
 
 def _status(key: str) -> int:
@@ -114,7 +128,7 @@ def _main(folder: str, shapes: str, threads: str = "0") -> None:
         network.run(asked, batch * length)
         _forget_peak()
         before, times = _status("VmRSS"), list[float]()
-        while len(times) < RUNS or sum(times) < LEAST_SECONDS:
+        while (len(times) < RUNS or sum(times) < LEAST_SECONDS) and sum(times) < ENOUGH_SECONDS:
             start = time.perf_counter()
             network.run(asked, batch * length)
             times.append(time.perf_counter() - start)
