@@ -70,7 +70,7 @@ class Lexicon:
                 )
             return cls(**values)
         if isinstance(values, Iterable) and not isinstance(values, str):
-            return cls(words=frozenset(values))
+            return cls.of({"words": tuple(values)})
         raise InputError(
             "lexicon 应是词语列表，或含 words、pattern、length、allowed、banned 的对象。",
             "lexicon should be a list of words, or have words, pattern, length, allowed, banned.",

@@ -119,6 +119,10 @@ class Tokenizer:
         """The vocabulary's own spelling, such as 好 or ##ing."""
         return self._tokenizer.id_to_token(token_id) or ""
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text that tokens make, special ones left out."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
     def surface(self, token_id: int) -> str:
         """A token as it reads inside a text: no ## and no mark of a space."""
         token = self.id_to_token(token_id)
