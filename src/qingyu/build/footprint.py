@@ -49,7 +49,8 @@ def measure(
 ) -> Footprint:
     """Load the bundle in a new process and run it at each (batch, tokens).
 
-    Seconds are the median of five runs or more, of less where they take long. Raises BundleError where the process fails.
+    Seconds are the median of five runs or more, of less where they take long. Raises BundleError
+    where the process fails.
     """
     command = [sys.executable, "-m", __name__, str(folder), json.dumps(list(shapes))]
     if threads:

@@ -46,6 +46,7 @@ class Model:
     rank = Answers(table.RANKING)
     token_classification = Answers(table.TOKENS)
     embed = Answers(table.FEATURES)
+    text2text = Answers(table.TEXT2TEXT)
 
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
         self.manifest = manifest

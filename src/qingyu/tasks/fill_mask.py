@@ -16,6 +16,7 @@ from qingyu.tasks.checks import checked_choice, checked_count, checked_text
 from qingyu.tasks.context import Context
 from qingyu.tasks.numbers import softmax
 from qingyu.tasks.targets import pieces_of, score_targets
+from qingyu.tasks.text2text import fill_by_writing
 from qingyu.text.lexicon import Lexicon
 from qingyu.text.tokenizer import Tokenizer
 from qingyu.types import (
@@ -57,6 +58,10 @@ def fill_mask(
 
     Raises InputError, NoMaskError, TooManyMasksError, TextTooLongError and TaskNotSupportedError.
     """
+    if not any(map(heads.masked_lm, context.heads.values())) and not (
+        targets or lexicon or alternatives
+    ):
+        return (yield from fill_by_writing(context, text, top_k=top_k, truncate=truncate))
     head = context.head(NAME, heads.masked_lm)
     tokenizer = context.tokenizer
     checked_count(top_k, "top_k", 1, len(tokenizer.plain_ids))

@@ -14,6 +14,16 @@ def masked_lm(head: HeadInfo) -> bool:
     return head.kind == "masked-lm"
 
 
+def writes(head: HeadInfo) -> bool:
+    """A decoder, which writes text."""
+    return head.kind == "text2text"
+
+
+def fills(head: HeadInfo) -> bool:
+    """Something that fills masks, whether by scoring words or by writing them."""
+    return masked_lm(head) or writes(head)
+
+
 def tagger(head: HeadInfo) -> bool:
     return head.kind == "token-classification"
 

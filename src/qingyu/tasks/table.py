@@ -15,6 +15,7 @@ from qingyu.tasks import (
     heads,
     score,
     similarity,
+    text2text,
     token_classification,
     zero_shot,
 )
@@ -41,7 +42,7 @@ class Task(Generic[P, R]):
         return self.needs is None or any(self.needs(head) for head in available.values())
 
 
-FILL_MASK = Task(fill_mask.NAME, fill_mask.fill_mask, heads.masked_lm)
+FILL_MASK = Task(fill_mask.NAME, fill_mask.fill_mask, heads.fills)
 SCORE = Task(score.NAME, score.score, heads.masked_lm)
 CHECK = Task(check.NAME, check.check, heads.masked_lm)
 ZERO_SHOT = Task(zero_shot.NAME, zero_shot.zero_shot, heads.infers)
@@ -50,11 +51,13 @@ SIMILARITY = Task(similarity.NAME, similarity.similarity, heads.compares)
 RANKING = Task(similarity.RANKING, similarity.ranking, heads.compares)
 TOKENS = Task(token_classification.NAME, token_classification.token_classification, heads.tagger)
 FEATURES = Task(feature_extraction.NAME, feature_extraction.feature_extraction, None)
+TEXT2TEXT = Task(text2text.NAME, text2text.text2text, heads.writes)
 
 TASKS: dict[str, Task[..., Any]] = {
     task.name: task
     for task in (
         FILL_MASK, SCORE, CHECK, ZERO_SHOT, CLASSIFICATION, SIMILARITY, RANKING, TOKENS, FEATURES,
+        TEXT2TEXT,
     )
 }  # fmt: skip
 
