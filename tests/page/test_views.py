@@ -149,6 +149,20 @@ def test_only_what_models_offer_is_shown(page: Page, standin: StandIn) -> None:
     expect(links).to_have_text(["填空", "通顺与纠错", "文件", "模型", "实时"])
 
 
+def test_the_last_link_wins(page: Page, standin: StandIn) -> None:
+    """Links followed faster than views load end at the last one, in words and not in names."""
+    page.route(
+        "**/views/zero-shot.js", lambda route: (page.wait_for_timeout(300), route.continue_())
+    )
+    page.goto(standin.url, wait_until="commit")
+    for view in ("zero-shot", "entities", "zero-shot", "classify"):
+        page.evaluate("view => { location.hash = `#/${view}` }", view)
+    expect(page.get_by_role("heading", level=1)).to_have_text("文本分类")
+    page.evaluate("() => new Promise((done) => setTimeout(done, 600))")
+    expect(page.get_by_role("heading", level=1)).to_have_text("文本分类")
+    expect(page.get_by_role("link", name="文本分类")).to_have_attribute("aria-current", "page")
+
+
 def test_a_choice_of_models(page: Page, standin: StandIn) -> None:
     """With several models for a task one may be chosen, and the request names it."""
     standin.models = [dict(MODEL), {**MODEL, "name": "other"}]

@@ -62,14 +62,18 @@ function drawTools() {
   );
 }
 
+let turns = 0;
+
 async function show({ view: id, params }) {
+  const turn = ++turns;
   // A link is followed at once; once the models are known, one to what none of them does is not.
   const open = get("models").length ? shown() : VIEWS;
   const entry = open.find((v) => v.id === id) ?? open[0];
   const held = stage.firstElementChild;
   if (stage.dataset.view === entry.id && held?.restore && Object.keys(params).length)
     return held.restore(params);
-  await entry.load();
+  await Promise.all([entry.load(), speak(get("lang"))]);
+  if (turn !== turns) return; // somebody has gone on to another view meanwhile
   const node = document.createElement(`view-${entry.id}`);
   node.restore?.(params);
   stage.dataset.view = entry.id;
