@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from .conftest import Open
 from .standin import MODEL, StandIn
@@ -150,15 +150,17 @@ def test_only_what_models_offer_is_shown(page: Page, standin: StandIn) -> None:
 
 
 def test_the_last_link_wins(page: Page, standin: StandIn) -> None:
-    """Links followed faster than views load end at the last one, in words and not in names."""
-    page.route(
-        "**/views/zero-shot.js", lambda route: (page.wait_for_timeout(300), route.continue_())
-    )
-    page.goto(standin.url, wait_until="commit")
-    for view in ("zero-shot", "entities", "zero-shot", "classify"):
-        page.evaluate("view => { location.hash = `#/${view}` }", view)
+    """A view that arrives after one has gone on to another does not take its place."""
+    held: list[Route] = []
+    page.route("**/views/zero-shot.js", lambda route: held.append(route))
+    page.goto(standin.url)
+    expect(page.locator("qy-bars li")).to_have_count(5)
+    with page.expect_request("**/views/zero-shot.js"):
+        page.get_by_role("link", name="零样本分类").click()
+    page.get_by_role("link", name="文本分类").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("文本分类")
-    page.evaluate("() => new Promise((done) => setTimeout(done, 600))")
+    held[0].continue_()
+    page.evaluate("() => customElements.whenDefined('view-zero-shot').then(() => {})")
     expect(page.get_by_role("heading", level=1)).to_have_text("文本分类")
     expect(page.get_by_role("link", name="文本分类")).to_have_attribute("aria-current", "page")
 
