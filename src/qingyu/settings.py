@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     body_timeout: float = Field(10.0, gt=0, description="seconds for a request to arrive")
     max_connections: int = Field(2048, ge=1)
 
+    # jobs: files answered in the background
+    jobs: Path | None = Field(None, description="folder for jobs' files; none: no jobs")
+    max_upload: ByteSize = Field(ByteSize(1 << 30), description="bytes of a job's file")
+    max_jobs: int = Field(8, ge=1, description="unfinished jobs of each API key")
+    job_days: float = Field(7.0, gt=0, description="days until an ended job is removed")
+
     # who
     api_keys: Names = Field((), description="NAME:SHA256 of each key, comma separated")
     api_keys_file: Path | None = Field(None, description="file with one NAME:SHA256 a line")

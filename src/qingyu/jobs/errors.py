@@ -94,3 +94,32 @@ class StoppedError(QingyuError):
 
     def __init__(self) -> None:
         super().__init__("任务已停下，可以继续。", "The job has stopped; it can go on later.")
+
+
+class JobNotFoundError(QingyuError):
+    code = "job_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("没有这个任务，或已过期。", "There is no such job, or it has expired.")
+
+
+class JobStateError(QingyuError):
+    """What was asked for does not fit the state the job is in."""
+
+    code = "job_state"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"任务现在的状态是 {state}，不能这样做。",
+            f"The job is {state}; this cannot be done now.",
+        )
+
+
+class TooManyJobsError(QingyuError):
+    code = "too_many_jobs"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"最多 {limit} 个未完成的任务，请等待或取消一些。",
+            f"At most {limit} unfinished jobs; wait, or cancel some.",
+        )

@@ -24,7 +24,7 @@ from qingyu.service.service import Service
 from qingyu.service.slots import Model
 from qingyu.settings import Settings
 
-from . import health, huggingface, models, protocol_v2, routes
+from . import health, huggingface, jobs, models, protocol_v2, routes
 from .context import context_of
 from .errors import error_response, of_status
 from .gate import Gate
@@ -42,6 +42,7 @@ log = logging.getLogger("qingyu.web")
 
 TAGS = [
     {"name": "tasks", "description": "任务 / Tasks"},
+    {"name": "jobs", "description": "批量任务 / Jobs"},
     {"name": "models", "description": "模型 / Models"},
     {"name": "huggingface", "description": "Hugging Face 的任务形式 / Hugging Face's task shapes"},
     {"name": "v2", "description": "开放推理协议 V2 / Open Inference Protocol V2"},
@@ -86,7 +87,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
     )
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.start()
         try:
             try:
@@ -94,7 +95,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
                 state.ready = True
             except QingyuError as error:  # told by who started us, without a traceback
                 state.failure = error
-            yield
+            async with jobs.working(app.state, state):
+                yield
         finally:
             state.ready = False
             await service.stop()
@@ -111,7 +113,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see tracing.py
     )
     app.state.qingyu = state
-    parts = (routes, models, huggingface, protocol_v2, health)
+    parts = (routes, jobs, models, huggingface, protocol_v2, health)
     for router in (routes.task_router(), *(part.router for part in parts)):
         app.include_router(router)
     app.router.routes.extend(page_routes())

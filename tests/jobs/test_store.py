@@ -1,0 +1,122 @@
+"""The store of jobs: states, owners, limits, crashes, expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qingyu.jobs.errors import FileError, JobNotFoundError, JobStateError, TooManyJobsError
+from qingyu.jobs.runner import Progress
+from qingyu.jobs.store import DAY, Store
+
+
+class Clock:
+    now = 1e9
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    opened = Store(tmp_path / "jobs", days=7, clock=clock)
+    yield opened
+    opened.close()
+
+
+def new(store: Store, owner: str = "a", state: str = "queued") -> str:
+    job = store.create(owner, "题.csv", {"task": "score"}, "csv", limit=3)
+    if state != "uploading":
+        store.change(job.id, ("uploading",), state)
+    return job.id
+
+
+def test_the_oldest_is_claimed_once(store: Store, clock: Clock) -> None:
+    """Two workers never hold one job; a job that is free again is claimed again."""
+    first = new(store)
+    clock.now += 1
+    second = new(store)
+    one, two = store.claim(), store.claim()
+    assert one is not None
+    assert two is not None
+    assert (one[0].id, two[0].id) == (first, second)
+    assert store.claim() is None
+    one[1].release()  # its worker has died: the state still says running
+    again = store.claim()
+    assert again is not None
+    assert again[0].id == first
+    again[1].release()
+    two[1].release()
+
+
+def test_what_waits_survives_a_restart(store: Store, tmp_path: Path) -> None:
+    """Another process that opens the folder finds the same jobs."""
+    job = new(store)
+    store.note(job, Progress(5, 1, 0, 10, 100), 2.0)
+    other = Store(tmp_path / "jobs")
+    found = other.get(job)
+    assert (found.rows, found.failed, found.read_bytes, found.seconds) == (5, 1, 10, 2.0)
+    claimed = other.claim()
+    assert claimed is not None
+    claimed[1].release()
+    other.close()
+
+
+def test_owners_see_their_own(store: Store) -> None:
+    """Another's job is as if it were not there."""
+    job = new(store, "a")
+    assert [one.id for one in store.all_of("a")] == [job]
+    assert store.all_of("b") == []
+    with pytest.raises(JobNotFoundError):
+        store.get(job, "b")
+
+
+def test_limits(store: Store) -> None:
+    """Unfinished jobs are counted for each owner; ended ones are not."""
+    jobs = [new(store) for _ in range(3)]
+    with pytest.raises(TooManyJobsError):
+        new(store)
+    new(store, "b")
+    store.change(jobs[0], ("queued",), "cancelled")
+    new(store)
+
+
+@pytest.mark.parametrize(("name", "output"), [("a.doc", "csv"), ("a.csv", "doc"), ("..", "csv")])
+def test_names_of_no_known_format(store: Store, name: str, output: str) -> None:
+    """What could not be read or written is refused before it is sent."""
+    with pytest.raises(FileError):
+        store.create("a", name, {}, output, limit=3)
+
+
+def test_a_name_never_becomes_a_path(store: Store, tmp_path: Path) -> None:
+    """Of a file's name only the ending is used."""
+    job = store.create("a", "../../etc/x.csv.gz", {}, "jsonl", limit=3)
+    assert store.input_of(job) == tmp_path / "jobs" / job.id / "input.csv.gz"
+
+
+def test_moves_that_do_not_fit(store: Store) -> None:
+    """A state is left only for one that may follow it."""
+    job = new(store)
+    with pytest.raises(JobStateError):
+        store.change(job, ("paused",), "queued")
+    with pytest.raises(JobStateError):
+        store.remove(job)
+
+
+def test_ended_jobs_expire(store: Store, clock: Clock) -> None:
+    """After their days ended jobs and forgotten uploads go with their files; others stay."""
+    ended, waiting, forgotten = new(store), new(store), new(store, state="uploading")
+    store.change(ended, ("queued",), "done")
+    clock.now += 6 * DAY
+    assert store.expire() == [forgotten]
+    clock.now += 2 * DAY
+    assert store.expire() == [ended]
+    assert not store.folder(ended).exists()
+    assert store.get(waiting).state == "queued"
