@@ -85,9 +85,8 @@ class JobWorker:
         try:
             self._do(job)
         except StoppedError:
-            with suppress(
-                JobStateError, JobNotFoundError
-            ):  # else it was paused or cancelled, and stays so
+            # Unless it was paused, cancelled or removed meanwhile.
+            with suppress(JobStateError, JobNotFoundError):
                 self._store.change(job.id, ("running",), "queued")
         except JobNotFoundError:
             pass
@@ -159,7 +158,8 @@ class JobWorker:
 
     async def _take_turn(self, model: str, calls: list[Call]) -> list[Outcome]:
         end = time.monotonic() + POLITE_SECONDS
-        while self._service.scheduler.queued_tokens and time.monotonic() < end:
+        scheduler = self._service.scheduler
+        while scheduler.queued_tokens and time.monotonic() < end:  # noqa: ASYNC110 no event there
             await asyncio.sleep(LOOK_SECONDS)
         return await asyncio.gather(*(self._answer(model, call) for call in calls))
 

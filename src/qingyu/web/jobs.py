@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from qingyu.errors import InputError
@@ -20,20 +18,19 @@ from qingyu.jobs.columns import PAIRED
 from qingyu.jobs.errors import JobStateError, WriteError
 from qingyu.jobs.output import sync_folder
 from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
-from qingyu.service.errors import ClientGoneError
 from qingyu.settings import Settings
 
 from .context import context_of
-from .errors import RequestError, body_too_large
+from .errors import RequestError
 from .exchange import ERRORS, body_of, read
 from .job_worker import JobWorker
 from .state import State, state_of
 from .tables import BY_TASK
+from .upload import receive
 from .validation import parse, parse_value
 from .wire import Strict
 
 SAMPLE = "今天天气真[MASK]啊。"
-PIECE = 1 << 20
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -201,7 +198,7 @@ async def upload(request: Request, job: str) -> Response:
     target = jobs.store.input_of(found)
     part = target.with_name(f"{context_of(request).request_id}.part")
     try:
-        size = await _receive(request, part, jobs.settings)
+        size = await receive(request, part, jobs.settings.max_upload, jobs.settings.body_timeout)
         part.replace(target)
         await asyncio.to_thread(sync_folder, target.parent)
     except OSError as error:
@@ -213,40 +210,6 @@ async def upload(request: Request, job: str) -> Response:
     )
     jobs.worker.wake()
     return _answer(changed)
-
-
-async def _receive(request: Request, part: Path, settings: Settings) -> int:
-    """The body into a file. Raises RequestError, ClientGoneError and OSError."""
-    limit, size = settings.max_upload, 0
-    held = bytearray()
-    pieces = request.stream().__aiter__()
-    with part.open("xb") as file:
-        while True:
-            try:
-                piece = await asyncio.wait_for(pieces.__anext__(), settings.body_timeout)
-            except StopAsyncIteration:
-                break
-            except asyncio.TimeoutError:
-                raise RequestError(
-                    "body_timeout", "请求体传输超时。", "The body took too long to arrive."
-                ) from None
-            except ClientDisconnect:
-                raise ClientGoneError from None
-            size += len(piece)
-            if size > limit:
-                raise body_too_large(limit)
-            held += piece
-            if len(held) >= PIECE:
-                await asyncio.to_thread(file.write, bytes(held))
-                held.clear()
-        await asyncio.to_thread(_end, file, bytes(held))
-    return size
-
-
-def _end(file: Any, rest: bytes) -> None:
-    file.write(rest)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 @router.get("", summary="所有任务 / all jobs", response_model=JobsResponse)
