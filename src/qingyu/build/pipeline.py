@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 from qingyu import bundle
 from qingyu.build import report
+from qingyu.build.adopt import find_onnx, write_adopted
+from qingyu.build.agreement import Report as Agreement
 from qingyu.build.agreement import compare, require
 from qingyu.build.calibrate import statistics
 from qingyu.build.card import card
@@ -19,7 +21,7 @@ from qingyu.build.families import family
 from qingyu.build.precisions import PRECISIONS
 from qingyu.build.probe import observe, probe, read_texts
 from qingyu.build.prune import Pruning, keep_words, prune
-from qingyu.build.sources.checkpoint import read_checkpoint
+from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
 from qingyu.build.tokenizer import read_tokenizer
 from qingyu.build.vocabulary import Words, choose
 from qingyu.build.write import CALIBRATION, with_files, write
@@ -76,7 +78,8 @@ def build(
     """Build the checkpoint `source` into the bundle `out`, whole or not at all.
 
     source: a folder with config.json, weights, tokenizer.json or vocab.txt, and heads.json where
-            it carries heads of its own; or one weight file with the others beside it
+            it carries heads of its own; or one weight file with the others beside it. An ONNX
+            file is taken as it is: `options` then say nothing but the licence and `measure`
 
     Raises CheckpointError where the checkpoint is incomplete or inconsistent, AgreementError
     where the result strays too far from its reference, BuildError where the rest goes wrong.
@@ -84,51 +87,76 @@ def build(
     options, out = options or Options(), Path(out)
     _check(options, out)
     texts = read_texts(options.calibration)
-    checkpoint = read_checkpoint(Path(source))
-    family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
+    path = find_onnx(Path(source))
+    checkpoint = None if path else read_checkpoint(Path(source))
+    if checkpoint:
+        family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
     with _aside(out) as folder:
-        result, reference = folder / "result", folder / "reference"
-        precision = PRECISIONS[options.precision]
-        accuracy, before = {}, None
-        vocabulary = None
-        if options.words is not None:
-            vocabulary = choose(read_tokenizer(checkpoint.folder), options.words)
-            checkpoint = keep_words(checkpoint, vocabulary.kept)
-        smaller = prune(checkpoint, options.pruning)
-        family(smaller.config, smaller.weights)
-        compared = options.precision != REFERENCE or bool(options.pruning)
-        if compared:
-            progress("reference", 0.0)
-            whole = write(checkpoint, PRECISIONS[REFERENCE], reference, out.name, calibrate=True)
-            seen = (
-                whole
-                if smaller is checkpoint
-                else write(
-                    smaller, PRECISIONS[REFERENCE], folder / "pruned", out.name, calibrate=True
-                )
-            )
-            precision = precision.calibrated(statistics(seen, CALIBRATION, texts[::2]))
-            asked = probe(seen, texts[1::2])
-            expected = observe(whole, asked, pack=False)
-            if options.measure:
-                before = report.measure(_sealed(whole))
-            shutil.rmtree(reference)
-        progress("graphs", 0.4)
-        manifest = write(smaller, precision, result, out.name)
-        unused = smaller.weights.unused()
-        if compared:
-            progress("verify", 0.7)
-            accuracy = compare(manifest, expected, observe(manifest, asked))
-            require(accuracy, options.min_agreement)
-        manifest = _sealed(replace(manifest, accuracy=accuracy, licence=options.licence))
+        if checkpoint:
+            made = _from_checkpoint(checkpoint, folder, out.name, options, texts, progress)
+        else:
+            progress("graphs", 0.4)
+            made = _Made(write_adopted(path or Path(source), folder / "result", out.name))
+        manifest = replace(made.manifest, accuracy=made.accuracy, licence=options.licence)
+        manifest = _sealed(manifest)
         after = report.measure(manifest) if options.measure else None
         progress("bundle", 0.95)
-        found = report.Report(accuracy, before, after, vocabulary.rates() if vocabulary else None)
-        report.write_report(found, result)
-        (result / bundle.CARD).write_text(card(manifest, found), "utf-8")
-        result.rename(out)
+        found = report.Report(made.accuracy, made.before, after, made.vocabulary)
+        report.write_report(found, manifest.path)
+        (manifest.path / bundle.CARD).write_text(card(manifest, found), "utf-8")
+        manifest.path.rename(out)
         progress("done", 1.0)
-        return Built(bundle.read_manifest(out), found, unused)
+        return Built(bundle.read_manifest(out), found, made.unused)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A bundle's files, and what was found out in making them."""
+
+    manifest: bundle.Manifest
+    accuracy: Agreement = field(default_factory=dict)
+    before: report.Cost | None = None
+    vocabulary: dict[str, float] | None = None
+    unused: list[str] = field(default_factory=list)
+
+
+def _from_checkpoint(
+    checkpoint: Checkpoint,
+    folder: Path,
+    name: str,
+    options: Options,
+    texts: list[str],
+    progress: Progress,
+) -> _Made:
+    """Write the bundle into `folder`/result and hold it against its reference.
+
+    The reference is the FP32 graph of the whole checkpoint, of the words that are kept: half of
+    the texts show a precision what to expect, the other half is what the two are compared on.
+    """
+    rates = None
+    if options.words is not None:
+        vocabulary = choose(read_tokenizer(checkpoint.folder), options.words)
+        checkpoint, rates = keep_words(checkpoint, vocabulary.kept), vocabulary.rates()
+    smaller = prune(checkpoint, options.pruning)
+    precision, reference = PRECISIONS[options.precision], PRECISIONS[REFERENCE]
+    if options.precision == REFERENCE and smaller is checkpoint:
+        manifest = write(checkpoint, precision, folder / "result", name)
+        return _Made(manifest, vocabulary=rates, unused=checkpoint.weights.unused())
+    progress("reference", 0.0)
+    whole = write(checkpoint, reference, folder / "reference", name, calibrate=True)
+    seen = whole
+    if smaller is not checkpoint:
+        seen = write(smaller, reference, folder / "pruned", name, calibrate=True)
+    precision = precision.calibrated(statistics(seen, CALIBRATION, texts[::2]))
+    asked = probe(seen, texts[1::2])
+    expected = observe(whole, asked, pack=False)
+    before = report.measure(_sealed(whole)) if options.measure else None
+    progress("graphs", 0.4)
+    manifest = write(smaller, precision, folder / "result", name)
+    progress("verify", 0.7)
+    accuracy = compare(manifest, expected, observe(manifest, asked))
+    require(accuracy, options.min_agreement)
+    return _Made(manifest, accuracy, before, rates, smaller.weights.unused())
 
 
 def _check(options: Options, out: Path) -> None:
