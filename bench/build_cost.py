@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -109,10 +110,10 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def build(source: Path, out: Path, precision: str, options: list[str]) -> tuple[float, float, str]:
-    """Seconds, peak MB, and what the command printed."""
+def build(source: Path, out: Path, precision: str, options: list[str]) -> tuple[str, str]:
+    """Seconds, seconds of CPU and peak memory, and what the command printed."""
     command = [*QINGYU, "build", str(source), "-o", str(out), "--precision", precision]
-    start = time.perf_counter()
+    start, used = time.perf_counter(), cpu_seconds()
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as running:
         peak = 0.0
         while running.poll() is None:
@@ -121,7 +122,14 @@ def build(source: Path, out: Path, precision: str, options: list[str]) -> tuple[
         printed = running.stdout.read() if running.stdout else ""
     if running.returncode:
         sys.exit(running.returncode)
-    return time.perf_counter() - start, peak, printed
+    seconds, used = time.perf_counter() - start, cpu_seconds() - used
+    return f"{seconds:.1f} s ({used:.1f} s of CPU), peak {peak:.0f} MB", printed
+
+
+def cpu_seconds() -> float:
+    """Spent by all processes that this one has waited for."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def serving_megabytes(bundle: Path) -> float:
@@ -162,10 +170,10 @@ def main() -> None:
         for precision in arguments.precisions:
             out = Path(folder) / precision
             options = ["--min-agreement", "0", *arguments.build]
-            seconds, peak, printed = build(source, out, precision, options)
+            cost, printed = build(source, out, precision, options)
             size = sum(file.stat().st_size for file in out.iterdir()) / 1e6
             print(
-                f"\n{precision} {' '.join(arguments.build)}: {seconds:.1f} s, peak {peak:.0f} MB, "
+                f"\n{precision} {' '.join(arguments.build)}: {cost}, "
                 f"bundle {size:.1f} MB, serving {serving_megabytes(out):.0f} MB resident\n{printed}"
             )
 

@@ -22,6 +22,7 @@ from qingyu.build.precisions import PRECISIONS
 from qingyu.build.probe import observe, probe, read_texts
 from qingyu.build.prune import Pruning, keep_words, prune
 from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
+from qingyu.build.sources.hub import fetch
 from qingyu.build.tokenizer import read_tokenizer
 from qingyu.build.vocabulary import Words, choose
 from qingyu.build.write import CALIBRATION, with_files, write
@@ -77,9 +78,10 @@ def build(
 ) -> Built:
     """Build the checkpoint `source` into the bundle `out`, whole or not at all.
 
-    source: a folder with config.json, weights, tokenizer.json or vocab.txt, and heads.json where
-            it carries heads of its own; or one weight file with the others beside it. An ONNX
-            file is taken as it is: `options` then say nothing but the licence and `measure`
+    source: hf:owner/name or modelscope:owner/name, @revision behind; or a folder with config.json,
+            weights, tokenizer.json or vocab.txt, and heads.json where it carries heads of its
+            own; or one weight file with the others beside it. An ONNX file is taken as it is:
+            `options` then say nothing but the licence and `measure`
 
     Raises CheckpointError where the checkpoint is incomplete or inconsistent, AgreementError
     where the result strays too far from its reference, BuildError where the rest goes wrong.
@@ -87,8 +89,9 @@ def build(
     options, out = options or Options(), Path(out)
     _check(options, out)
     texts = read_texts(options.calibration)
-    path = find_onnx(Path(source))
-    checkpoint = None if path else read_checkpoint(Path(source))
+    local = fetch(str(source)) or Path(source)
+    path = find_onnx(local)
+    checkpoint = None if path else read_checkpoint(local)
     if checkpoint:
         family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
     with _aside(out) as folder:
@@ -96,7 +99,7 @@ def build(
             made = _from_checkpoint(checkpoint, folder, out.name, options, texts, progress)
         else:
             progress("graphs", 0.4)
-            made = _Made(write_adopted(path or Path(source), folder / "result", out.name))
+            made = _Made(write_adopted(path or local, folder / "result", out.name))
         manifest = replace(made.manifest, accuracy=made.accuracy, licence=options.licence)
         manifest = _sealed(manifest)
         after = report.measure(manifest) if options.measure else None

@@ -28,7 +28,8 @@ def build(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="检查点目录或权重文件 / A checkpoint: its directory or its weight file.",
+            help="检查点目录、权重文件、model.onnx、hf:owner/name 或 modelscope:owner/name / "
+            "A checkpoint: its directory or weight file, an ONNX file, or a name on a hub.",
         ),
     ],
     out: Annotated[
