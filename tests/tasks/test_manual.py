@@ -74,10 +74,11 @@ def test_every_parameter_is_explained() -> None:
     taken = {
         name
         for task in table.TASKS.values()
+        if task.name != "text2text-generation"  # no model in the package does it
         for name in inspect.signature(task.begin).parameters
         if name != "context"
     }
-    assert explained == taken | {"text"} - {"max_new_tokens"}
+    assert explained == taken
 
 
 def test_requests_are_json() -> None:

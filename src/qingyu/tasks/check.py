@@ -15,7 +15,7 @@ from qingyu.tasks.masking import predicted, side_by_side
 from qingyu.types import Candidate, CheckResult, FloatArray, IntArray, Query, Steps, Suspect
 
 NAME = "check"
-THRESHOLD = 5.0
+THRESHOLD = 8.0
 ROUNDS = 4
 NEAR = 5  # tokens: as far as one wrong character is taken to spoil what is expected of others
 BESIDE = 2  # doubts within that reach that are looked into together
