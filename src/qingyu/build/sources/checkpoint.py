@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qingyu.build.config import Config
-from qingyu.build.sources import safetensors, torch_file
+from qingyu.build.sources import safetensors, tensorflow, torch_file
 from qingyu.build.weights import Piece, Weights
 from qingyu.errors import CheckpointError
 
@@ -42,16 +42,28 @@ def read_checkpoint(source: Path) -> Checkpoint:
 
     Raises CheckpointError where something is missing, damaged or of no known format.
     """
-    folder = source if source.is_dir() else source.parent
-    config = Config.read(folder / "config.json")
+    folder = source.parent if source.is_file() else source
+    config = _read_config(folder)
     path = source if source.is_file() else _weight_file(folder)
     return Checkpoint(folder, config, Weights(_read(path), path), folder.resolve().name)
+
+
+def _read_config(folder: Path) -> Config:
+    """config.json, or Google's bert_config.json, which says no model_type."""
+    google = folder / "bert_config.json"
+    if google.is_file() and not (folder / "config.json").exists():
+        return Config.read(google).changed(model_type="bert")
+    return Config.read(folder / "config.json")
 
 
 def _weight_file(folder: Path) -> Path:
     for name in READERS:
         if (folder / name).exists():
             return folder / name
+    for place in (folder, folder / "variables"):  # of a SavedModel
+        found = sorted(place.glob(f"*{tensorflow.SUFFIX}"))
+        if found:
+            return found[-1]
     raise CheckpointError(
         f"{folder} 中没有权重文件（{'、'.join(READERS)}）。",
         f"{folder} holds no weight file ({', '.join(READERS)}).",
@@ -63,6 +75,8 @@ def _read(path: Path) -> dict[str, Piece]:
         return safetensors.read_file(path)
     if path.suffix in (".bin", ".pt", ".pth"):
         return torch_file.read_file(path)
+    if path.suffix == tensorflow.SUFFIX:
+        return tensorflow.read_checkpoint(path)
     if path.name in READERS:
         return READERS[path.name](path)
     raise CheckpointError(

@@ -25,6 +25,8 @@ FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     "*.model",
 )
 PICKLES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")

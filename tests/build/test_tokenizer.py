@@ -1,0 +1,60 @@
+"""The older forms of a vocabulary become the tokenizer that transformers makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tokenizers
+
+from qingyu.build.tokenizer import read_tokenizer, write_tokenizer
+from qingyu.errors import CheckpointError
+
+CHECKPOINTS = Path(__file__).parents[1] / "golden" / "checkpoints"
+SENTENCES = CHECKPOINTS.parent / "sentences.txt"
+TEXTS = [
+    *SENTENCES.read_text("utf-8").splitlines()[::7],
+    "Python 3.11  is faster，than ３.１０！",
+    "他养了一只🙂魑魅，名叫Zoë。",
+    "今天<mask>真好 [MASK] <extra_id_0>",
+]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bert-masked-lm", "bert-ner", "roberta-masked-lm", "xlm-roberta-nli", "t5-tied", "mt5-untied"],
+)
+def test_the_older_form_tokenises_alike(name: str, checkpoint: Callable[[str], Path]) -> None:
+    """vocab.txt, vocab.json with merges.txt, or a SentencePiece model: the same ids, offsets and
+    frames as of tokenizer.json, for texts and for pairs.
+    """
+    folder = checkpoint(name)
+    expected = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").unlink()
+    made = read_tokenizer(folder)
+    assert made.get_vocab_size() == expected.get_vocab_size()
+    for text in TEXTS:
+        for inputs in ((text,), (text, TEXTS[0])):
+            ours, theirs = made.encode(*inputs), expected.encode(*inputs)
+            assert ours.ids == theirs.ids
+            assert ours.offsets == theirs.offsets
+            assert ours.type_ids == theirs.type_ids
+        assert made.decode(ours.ids) == expected.decode(theirs.ids)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 3000])
+def test_a_damaged_model(kept: int, checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    """A SentencePiece model cut short, or no such thing, is named."""
+    folder = checkpoint("t5-tied")
+    (folder / "tokenizer.json").unlink()
+    path = folder / "spiece.model"
+    path.write_bytes(path.read_bytes()[:kept] + (b"\xff" * 20 if kept == 1 else b""))
+    with pytest.raises(CheckpointError, match=r"tokenizer|SentencePiece|spiece"):
+        write_tokenizer(folder, tmp_path / "out.json", 300)
+
+
+def test_no_tokenizer_at_all(tmp_path: Path) -> None:
+    """The error lists the files that would do."""
+    with pytest.raises(CheckpointError, match=r"vocab\.txt.*spiece\.model"):
+        read_tokenizer(tmp_path)
