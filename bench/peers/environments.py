@@ -19,7 +19,8 @@ NEEDS = {
     "hugging_face": TORCH,
     "onnx_runtime": [*TORCH, "onnx", "onnxruntime", "tokenizers", "numpy"],
     "openvino": ["openvino", "nncf", "tokenizers", "numpy", "onnx"],
-    "ctranslate2": [*TORCH, "ctranslate2", "tokenizers", "numpy"],
+    # Its converter reads settings that transformers 5 no longer has.
+    "ctranslate2": [TORCH[0], "transformers>=4.50,<5", "safetensors", "ctranslate2"],
 }
 
 

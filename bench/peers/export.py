@@ -10,7 +10,9 @@ from transformers import AutoModelForMaskedLM
 
 
 def export(checkpoint: Path, out: Path) -> None:
-    model = AutoModelForMaskedLM.from_pretrained(checkpoint, attn_implementation="eager").eval()
+    model = AutoModelForMaskedLM.from_pretrained(
+        checkpoint, attn_implementation="eager", dtype=torch.float32
+    ).eval()
     model.config.return_dict = False
     ids = torch.full((2, 16), 5)
     axes = {0: "batch", 1: "length"}
