@@ -36,8 +36,12 @@ class Settings(BaseSettings):
     memory_budget: ByteSize | None = Field(None, description="memory for models, such as 1GB")
 
     # computing
-    threads: int | None = Field(None, ge=1, description="CPU threads; default: all it may use")
-    lanes: int = Field(1, ge=1, le=64, description="batches computed at the same time")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of a batch; default: 1, and as many lanes as CPUs"
+    )
+    lanes: int | None = Field(
+        None, ge=1, le=64, description="batches computed at the same time; default: see threads"
+    )
     workers: int = Field(1, ge=1, le=256, description="processes")
     max_batch_tokens: int = Field(512, ge=1)
     max_queue_tokens: int = Field(1024, ge=1, description="waiting tokens beyond which to refuse")

@@ -114,9 +114,8 @@ def drive(process: subprocess.Popen[bytes], client: Client, rounds: int) -> int:
                 empty, first = before, rss_mb(process.pid) - before
             peak = max(peak, rss_mb(process.pid))
         took = time.monotonic() - begin
-        print(
-            f"round {number + 1}: {took / len(NAMES):.2f} s a model, RSS {rss_mb(process.pid):.0f} MB"
-        )
+        now = rss_mb(process.pid)
+        print(f"round {number + 1}: {took / len(NAMES):.2f} s a model, RSS {now:.0f} MB")
     for name in NAMES:
         client.ask("POST", f"/v2/repository/models/{name}/unload")
     left = rss_mb(process.pid)

@@ -276,6 +276,23 @@ def test_a_model_that_answers_too_little_is_caught(bench: Bench) -> None:
     assert isinstance(ticket.error, InferenceError)
 
 
+def test_free_lanes_share_what_waits() -> None:
+    """With two lanes free each takes half; when one is busy the other takes what it can."""
+    bench = Bench(lanes=2)
+    for _ in range(16):
+        bench.submit(16)
+    first, second = bench.scheduler.take(wait=False), bench.scheduler.take(wait=False)
+    assert first is not None
+    assert second is not None
+    assert len(first.items) == len(second.items) == 8
+    bench.scheduler.work(first)
+    for _ in range(16):
+        bench.submit(16)
+    third = bench.scheduler.take(wait=False)
+    assert third is not None
+    assert len(third.items) == 16
+
+
 def test_closing_settles_what_waits_and_refuses_what_comes(bench: Bench) -> None:
     """Nobody is left waiting for a service that is going down."""
     ticket = bench.submit(16)

@@ -138,5 +138,5 @@ def serving(
 
 def fake_settings(folder: Path, **changes: Any) -> Settings:
     write_bundle(folder)
-    values: dict[str, Any] = {"port": 0, "models": folder, "model": "fake", "drain": 1}
+    values: dict[str, Any] = {"port": 0, "models": folder, "model": "fake", "drain": 1, "lanes": 1}
     return Settings(**{**values, **changes})

@@ -62,7 +62,14 @@ def embedded() -> Iterator[httpx.Client]:
 def test_every_task_has_a_row_and_a_case() -> None:
     """A task of the core is served, and what is served is tested."""
     assert {row.task for row in ROWS} | {SimilarityRequest.RANKING} == set(TASKS)
-    assert set(CASES) == {row.path for row in ROWS}
+    assert set(CASES) | {"text2text-generation"} == {row.path for row in ROWS}
+
+
+def test_a_task_the_model_has_no_head_for_is_told(embedded: httpx.Client) -> None:
+    """The embedded model writes nothing: 422 with a code of its own, not a failure."""
+    answer = embedded.post("/v1/text2text-generation", json={"text": TEXT})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "task_not_supported"
 
 
 @pytest.mark.parametrize("path", CASES)

@@ -22,6 +22,7 @@ The scheduler owns no thread and reads no clock but the one it is given; `Worker
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from bisect import insort
@@ -65,6 +66,7 @@ class Scheduler:
     max_batch_tokens:   tokens of one batch; a longer query runs alone
     max_queue_tokens:   sum of charges above which requests are refused
     max_request_tokens: tokens of one request above which it is refused for good
+    lanes:              batches that run at the same time, each taken by a thread of its own
     deliver:            called outside the lock with the tickets just settled, in a worker's thread
                         or in that of whoever called `expire` or `close`
     """
@@ -73,6 +75,7 @@ class Scheduler:
     max_batch_tokens: int = 512
     max_queue_tokens: int = 1024
     max_request_tokens: int = 65_536
+    lanes: int = 1
     clock: Clock = time.monotonic
     stats: Stats = field(default_factory=Stats)
     seconds_per_token: float = FIRST_GUESS_SECONDS_PER_TOKEN
@@ -82,6 +85,7 @@ class Scheduler:
         self._items: list[Item] = []
         self._charged = 0
         self._closed = False
+        self._running = 0
 
     # -- coming in --------------------------------------------------------------------------------
 
@@ -146,14 +150,17 @@ class Scheduler:
     def _admit(self, charge: int, now: float, deadline: float | None) -> None:
         if not self._charged:
             return
-        wait = (self._charged + charge) * self.seconds_per_token
+        wait = self._wait_for(self._charged + charge)
         too_late = deadline is not None and now + wait > deadline
         if too_late or self._charged + charge > self.max_queue_tokens:
             self._refuse()
 
     def _refuse(self) -> None:
         self.stats.refused += 1
-        raise OverloadedError(max(1.0, self._charged * self.seconds_per_token))
+        raise OverloadedError(max(1.0, self._wait_for(self._charged)))
+
+    def _wait_for(self, tokens: int) -> float:
+        return tokens * self.seconds_per_token / self.lanes
 
     def _recharge(self, ticket: Ticket) -> None:
         charge = 0 if ticket.settled else min(ticket.waiting, self._share)
@@ -220,6 +227,10 @@ class Scheduler:
                         return None
                     self._ready.wait()
                     continue
+                if batch is not None:
+                    self._running += 1
+                    if self._items:
+                        self._ready.notify()  # there is work for another lane
             if late:
                 self.deliver(late)
             if batch is not None:
@@ -228,6 +239,10 @@ class Scheduler:
     def _form(self) -> Batch:
         lead = self._items[0]
         chosen = [lead]
+        # What waits is shared out among the lanes that are free, rather than all given to one.
+        free = max(1, self.lanes - self._running)
+        share = math.ceil(sum(item.cost for item in self._items) / free)
+        limit = min(self.max_batch_tokens, share)
         if not lead.alone:
             tokens, longest = lead.cost, lead.cost
             rivals = [
@@ -239,7 +254,7 @@ class Scheduler:
             for item in rivals:
                 grown = max(longest, item.cost)
                 cells = (len(chosen) + 1) * grown**2 - len(chosen) * longest**2 - item.cost**2
-                if tokens + item.cost > self.max_batch_tokens:
+                if tokens + item.cost > limit:
                     continue
                 if cells <= BATCH_OVERHEAD_TOKENS * CELLS_PER_TOKEN:
                     chosen.append(item)
@@ -259,6 +274,13 @@ class Scheduler:
         What is not an Exception (the worker itself going down) is raised after the same care.
         """
         queries = [item.ticket.queries[item.index] for item in batch.items]
+        try:
+            self._work(batch, queries)
+        finally:
+            with self._ready:
+                self._running -= 1
+
+    def _work(self, batch: Batch, queries: list[Query]) -> None:
         try:
             answers = batch.items[0].ticket.run(queries)
             if len(answers) != len(queries):

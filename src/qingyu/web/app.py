@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from qingyu import __version__, bundle
+from qingyu.engine.threads import available_cpus
 from qingyu.errors import QingyuError
 from qingyu.service.memory import give_back
 from qingyu.service.registry import Registry
@@ -40,6 +41,7 @@ from .warm import warm
 
 log = logging.getLogger("qingyu.web")
 
+MOST_LANES = 8
 TAGS = [
     {"name": "tasks", "description": "任务 / Tasks"},
     {"name": "jobs", "description": "批量任务 / Jobs"},
@@ -60,8 +62,9 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
     `load` makes a model of a bundle's folder; by default it verifies the bundle and loads it.
     """
     default, extra = _default_model(settings)
+    lanes, threads = lanes_and_threads(settings, available_cpus())
     registry = Registry(
-        load=load or partial(_load, threads=settings.threads),
+        load=load or partial(_load, threads=threads),
         folders=[*([settings.models] if settings.models else []), *bundle.folders()],
         extra=extra,
         budget=settings.memory_budget,
@@ -75,9 +78,10 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
             max_batch_tokens=settings.max_batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
             max_request_tokens=settings.max_request_tokens,
+            lanes=lanes,
         ),
         cache_bytes=settings.cache,
-        workers=settings.lanes,
+        workers=lanes,
     )
     metrics = Metrics()
     metrics.watch(service)
@@ -118,7 +122,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         app.include_router(router)
     app.router.routes.extend(page_routes())
     bodies = [row.request for row in ROWS]
-    add_openapi(app, [*bodies, *(part.BODY for part in (routes, huggingface, protocol_v2))])
+    add_openapi(app, [*bodies, *(part.BODY for part in (routes, jobs, huggingface, protocol_v2))])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     if settings.cors_origins:
@@ -133,6 +137,20 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         app.add_middleware(Traced, tracer=tracer_from_environment())
     app.add_middleware(Gate, keys=keys, metrics=metrics)
     return app
+
+
+def lanes_and_threads(settings: Settings, cpus: int) -> tuple[int, int]:
+    """How many batches run at once and with how many threads each, of this process's CPUs.
+
+    One thread a batch and a batch a CPU by default: threads that share a batch wait for each other
+    at every product, which costs up to half the throughput, and all of it where something else
+    wants a CPU.
+    """
+    cpus = max(1, cpus // settings.workers)
+    if settings.lanes is None and settings.threads is not None:
+        return max(1, cpus // settings.threads), settings.threads
+    lanes = settings.lanes or min(cpus, MOST_LANES)
+    return lanes, settings.threads or max(1, cpus // lanes)
 
 
 def _default_model(settings: Settings) -> tuple[str, dict[str, Path]]:

@@ -55,6 +55,9 @@ class JobRequest(Strict):
     header: bool = True
 
 
+BODY = JobRequest
+
+
 class JobError(BaseModel):
     code: str
     message: str

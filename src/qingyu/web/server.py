@@ -11,7 +11,6 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from qingyu.engine.threads import available_cpus
 from qingyu.errors import SettingsError
 from qingyu.settings import Settings
 
@@ -42,9 +41,6 @@ def serve(settings: Settings) -> None:
 def run(settings: Settings, listener: socket.socket) -> None:
     """One process's whole life on a socket that listens already."""
     set_up_logging(settings.log_format, settings.log_level)
-    if settings.workers > 1 and settings.threads is None:  # they share the cores
-        share = max(1, available_cpus() // settings.workers)
-        settings = settings.model_copy(update={"threads": share})
     server = Server(create_app(settings), settings)
     server.run([listener])
     if server.state.failure is not None:

@@ -52,6 +52,12 @@ ROWS = (
         types.TokenClassificationResult,
         "实体识别 / named entities",
     ),
+    Row(
+        "text2text-generation",
+        wire.Text2TextRequest,
+        types.Text2TextResult,
+        "文本生成 / a text written for a text",
+    ),
     Row("embeddings", wire.EmbeddingsRequest, types.EmbeddingResult, "句向量 / sentence vectors"),
 )
 BY_TASK = {row.task: row for row in ROWS}

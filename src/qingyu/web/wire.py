@@ -7,7 +7,7 @@ result type, so that HTTP and Python show the same fields.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,7 @@ from qingyu.service.work import Call
 from qingyu.tasks.blanks import MASK
 from qingyu.tasks.check import THRESHOLD
 from qingyu.tasks.fill_mask import MAX_ALTERNATIVES
+from qingyu.tasks.text2text import MAX_BEAMS, MAX_NEW_TOKENS
 from qingyu.tasks.zero_shot import TEMPLATE
 from qingyu.types import Aggregation, LongPair, LongText, Truncate
 
@@ -259,3 +260,25 @@ class EmbeddingsRequest(EachText):
     text: str | Texts = Field(description="文本 / texts", examples=["今天天气真好。"])
     normalize: bool = Field(default=True, description="长度归一 / scaled to length 1")
     truncate: LongTextField = "windows"
+
+
+class Text2TextRequest(EachText):
+    TASK: ClassVar[str] = "text2text-generation"
+
+    text: str | Texts = Field(
+        description="文本 / texts", examples=["今天天气真<extra_id_0>啊，适合出去玩。"]
+    )
+    max_new_tokens: int = Field(
+        default=64, ge=1, le=MAX_NEW_TOKENS, description="最多写多少词元 / tokens to write at most"
+    )
+    num_beams: int = Field(default=1, ge=1, le=MAX_BEAMS, description="束宽 / beams")
+    length_penalty: float = Field(
+        default=1.0,
+        ge=-10,
+        le=10,
+        allow_inf_nan=False,
+        description="大于 0 偏好长文本 / above 0 favours longer texts",
+    )
+    truncate: Literal["end", "error"] = Field(
+        default="end", description="过长时：截断或报错 / a text too long: cut, or refuse"
+    )
