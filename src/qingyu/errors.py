@@ -24,6 +24,8 @@ An error speaks to a person: `zh` and `en` say what is wrong, where, and what to
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class QingyuError(Exception):
     """Base of all errors raised on purpose; `str(error)` is both languages, Chinese first."""
@@ -37,6 +39,18 @@ class QingyuError(Exception):
 
     def __str__(self) -> str:
         return f"{self.zh}\n{self.en}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes as it is, whatever its constructor takes."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[QingyuError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> QingyuError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class InputError(QingyuError):

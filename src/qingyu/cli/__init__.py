@@ -25,6 +25,7 @@ from qingyu.cli import (
     fill,
     models,
     ner,
+    plan,
     profile,
     score,
     serve,
@@ -56,6 +57,7 @@ app.command("batch")(batch.batch)
 app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)
 app.command("build")(build.build)
 app.command("profile")(profile.profile)
+app.command("plan")(plan.plan)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 

@@ -141,6 +141,10 @@ def _embedding(result: Fields) -> list[Cell]:
     return [json.dumps([float(f"{x:.7g}") for x in result["embedding"]])]
 
 
+def _generated(result: Fields) -> list[Cell]:
+    return [result["generated_text"]]
+
+
 def _any(result: Fields) -> list[Cell]:
     return [json.dumps(without_inputs(result), ensure_ascii=False)]
 
@@ -157,4 +161,5 @@ CELLS: dict[str, tuple[tuple[str, ...], Flatten]] = {
     "check": (("corrected", "suspects"), _check),
     "score": (("perplexity",), _score),
     "feature-extraction": (("embedding",), _embedding),
+    "text2text-generation": (("generated_text",), _generated),
 }
