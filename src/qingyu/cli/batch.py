@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -152,12 +153,17 @@ def _computing(
         return
 
     import qingyu
+    from qingyu.engine.threads import thread_count
     from qingyu.jobs.local import asking
     from qingyu.jobs.runner import locally
     from qingyu.jobs.windows import Answering
 
-    with closing(qingyu.load(model, threads=threads)) as loaded:
-        ask = asking(loaded, task, parameters)
+    # A batch a thread rather than all threads on a batch: none waits for another.
+    with (
+        closing(qingyu.load(model, threads=1)) as loaded,
+        ThreadPoolExecutor(threads or thread_count()) as pool,
+    ):
+        ask = asking(loaded, task, parameters, pool.map)
 
         def answering(inputs: Inputs) -> Answering:
             return Answering(ask, inputs)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model import Model
 from qingyu.tasks.table import RANKING, TASKS
 from qingyu.types import Result, Steps
 
-from .columns import PAIRABLE, PAIRED
+from .columns import PAIRED
 from .windows import Ask, Outcome, Texts
 
+Spread: TypeAlias = Callable[
+    [Callable[[Sequence[Texts]], list[Outcome]], Sequence[Sequence[Texts]]],
+    Iterable[list[Outcome]],
+]
 BATCH_TASKS = [name for name in TASKS if name != RANKING.name]
 SAMPLE = "今天天气真[MASK]啊。"
 
@@ -24,9 +28,15 @@ class _Refused(Result):
         self.error = error
 
 
-def asking(model: Model, task: str, parameters: Mapping[str, Any]) -> Ask:
-    """Answers by `model`. Raises InputError and TaskNotSupportedError where the task or its
-    parameters are wrong for every input."""
+AT_ONCE = 64  # inputs answered together; enough for full batches
+
+
+def asking(model: Model, task: str, parameters: Mapping[str, Any], spread: Spread = map) -> Ask:
+    """Answers by `model`; `spread` maps over parts of the inputs, such as a pool's `map`.
+
+    Raises InputError and TaskNotSupportedError where the task or its parameters are wrong for
+    every input.
+    """
     if task not in BATCH_TASKS:
         raise TaskNotSupportedError(
             f"没有批量任务 {task}；可用：{'、'.join(BATCH_TASKS)}。",
@@ -36,12 +46,16 @@ def asking(model: Model, task: str, parameters: Mapping[str, Any]) -> Ask:
     sample = (SAMPLE, SAMPLE) if task in PAIRED else (SAMPLE,)
     next(model.steps(task, *sample, **given))  # raises now what every row would meet
 
-    def ask(inputs: Sequence[Texts]) -> Sequence[Outcome]:
+    def answered(inputs: Sequence[Texts]) -> list[Outcome]:
         steps = [_guarded(model.steps(task, *texts, **given)) for texts in inputs]
         return [
             one.error if isinstance(one, _Refused) else one.to_dict()
             for one in model.complete_all(steps)
         ]
+
+    def ask(inputs: Sequence[Texts]) -> list[Outcome]:
+        parts = [inputs[first : first + AT_ONCE] for first in range(0, len(inputs), AT_ONCE)]
+        return [outcome for part in spread(answered, parts) for outcome in part]
 
     return ask
 
@@ -52,6 +66,3 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
         return (yield from steps)
     except InputError as error:
         return _Refused(error)
-
-
-__all__ = ["BATCH_TASKS", "PAIRABLE", "asking"]
