@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import closing
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from qingyu.errors import InputError
 if TYPE_CHECKING:
     from qingyu.scale.capacity import Costs, Plan
 
+BUSY = 0.5  # load for each CPU
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
 PRICE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*h(?:our)?)?")
 
@@ -50,11 +52,17 @@ def plan(
     gpu = None if gpu_price is None else _price(gpu_price, "--gpu-price")
 
     import qingyu
+    from qingyu.engine.threads import available_cpus, thread_count
     from qingyu.scale.capacity import measure, table
     from qingyu.scale.capacity import plan as made
 
-    with closing(qingyu.load(model, threads=threads)) as loaded:
-        costs = measure(loaded, tokens, seconds)
+    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > BUSY * available_cpus():
+        console.note(
+            f"这台机器正忙（负载 {load:.1f}），测得的会偏低",
+            f"this machine is busy (load {load:.1f}): it will measure too low",
+        )
+    with closing(qingyu.load(model, threads=1)) as loaded:  # a lane a thread, as the service does
+        costs = measure(loaded, tokens, seconds, thread_count(threads))
     found = made(costs, qps, target, price=paid, gpu_price=gpu)
     if as_json:
         measured = [

@@ -1,9 +1,10 @@
 """How much one machine carries, and how many it takes: measured, then simulated.
 
-1. Measure: seconds to answer 1, 2, 4… requests of the given length together, texts to results.
-2. Simulate: requests come at random (a Poisson process) and wait for one server that always takes
-   all that wait, up to the largest batch. The highest rate whose 95th percentile of waiting and
-   answering stays within the target is what a replica carries.
+1. Measure: seconds to answer 1, 2, 4… requests of the given length together, texts to results,
+   while all lanes of the machine do the same.
+2. Simulate: requests come at random (a Poisson process) and wait for a lane; one that is free takes
+   its share of those that wait, up to the largest batch. The highest rate whose 95th percentile of
+   waiting and answering stays within the target is what a replica carries.
 3. Plan: replicas for the rate wanted, each at most `LOAD` of what it carries, one more as a spare.
 
 What is not in it: the network, and reading and writing HTTP (about a millisecond a request).
@@ -14,8 +15,9 @@ from __future__ import annotations
 import math
 import random
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 
@@ -32,10 +34,11 @@ HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds for batches of `sizes` requests, rising."""
+    """Seconds for batches of `sizes` requests, rising, in each of `lanes` at the same time."""
 
     sizes: tuple[int, ...]
     seconds: tuple[float, ...]
+    lanes: int = 1
 
     def of(self, size: int) -> float:
         """In between, on a straight line."""
@@ -55,7 +58,7 @@ class Costs:
     @property
     def highest_rate(self) -> float:
         """Requests a second where full batches follow each other."""
-        return max(n / s for n, s in zip(self.sizes, self.seconds, strict=True))
+        return self.lanes * max(n / s for n, s in zip(self.sizes, self.seconds, strict=True))
 
 
 @dataclass(frozen=True)
@@ -90,26 +93,37 @@ def text_of(model: Model, tokens: int) -> str:
 
 
 def measure(
-    model: Model, tokens: int, seconds: float, clock: Callable[[], float] = time.perf_counter
+    model: Model,
+    tokens: int,
+    seconds: float,
+    lanes: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Costs:
     """Batches of doubling size up to the service's largest, each for about `seconds`."""
     text = text_of(model, tokens)
     sizes = [1]
     while 2 * sizes[-1] * tokens <= MAX_BATCH_TOKENS:
         sizes.append(2 * sizes[-1])
-    found: list[float] = []
-    for size in sizes:
-        texts = [text] * size
-        model.fill_mask(texts)
+
+    def timed(texts: list[str], end: float) -> list[float]:
         times: list[float] = []
-        end = clock() + seconds
         while len(times) < 3 or clock() < end:
             began = clock()
             model.fill_mask(texts)
             times.append(clock() - began)
-        # A larger batch never takes less time: what says otherwise is noise.
-        found.append(max([median(times), *found[-1:]]))
-    return Costs(tuple(sizes), tuple(found))
+        return times
+
+    found: list[float] = []
+    with ThreadPoolExecutor(lanes) as pool:
+        for size in sizes:
+            texts = [text] * size
+            model.fill_mask(texts)
+            end = clock() + seconds
+            work = [pool.submit(timed, texts, end) for _ in range(lanes)]
+            times = [one for lane in work for one in lane.result()]
+            # A larger batch never takes less time: what says otherwise is noise.
+            found.append(max([median(times), *found[-1:]]))
+    return Costs(tuple(sizes), tuple(found), lanes)
 
 
 def p95(costs: Costs, rate: float, *, count: int = SIMULATED, seed: int = 0) -> float:
@@ -121,27 +135,28 @@ def p95(costs: Costs, rate: float, *, count: int = SIMULATED, seed: int = 0) -> 
         now += chance.expovariate(rate)
         arrivals.append(now)
     latencies: list[float] = []
-    free, first = 0.0, 0
+    free, first = [0.0] * costs.lanes, 0
     while first < count:
-        begin = max(free, arrivals[first])
-        last = first
-        while last < count and last - first < costs.largest and arrivals[last] <= begin:
-            last += 1
-        free = begin + costs.of(last - first)
-        latencies += [free - arrival for arrival in arrivals[first:last]]
-        first = last
+        begin = max(min(free), arrivals[first])
+        waiting = bisect_right(arrivals, begin, first) - first
+        idle = sum(one <= begin for one in free)
+        taken = min(math.ceil(waiting / idle), costs.largest)
+        end = begin + costs.of(taken)
+        free[free.index(min(free))] = end
+        latencies += [end - arrival for arrival in arrivals[first : first + taken]]
+        first += taken
     latencies.sort()
     return latencies[math.ceil(0.95 * count) - 1]
 
 
-def carried(costs: Costs, target: float) -> float:
+def carried(costs: Costs, target: float, *, count: int = SIMULATED) -> float:
     """The highest rate whose 95th percentile is within `target` seconds; 0 where none is."""
     if costs.of(1) > target:
         return 0.0
     low, high = 0.0, costs.highest_rate
     for _ in range(STEPS):
         middle = (low + high) / 2
-        if p95(costs, middle) <= target:
+        if p95(costs, middle, count=count) <= target:
             low = middle
         else:
             high = middle
@@ -183,4 +198,4 @@ def _million(price: float, qps: float) -> float:
 def table(costs: Costs) -> Sequence[tuple[int, float, float]]:
     """(requests together, milliseconds, requests a second) as measured."""
     pairs = zip(costs.sizes, costs.seconds, strict=True)
-    return [(size, seconds * 1e3, size / seconds) for size, seconds in pairs]
+    return [(size, seconds * 1e3, costs.lanes * size / seconds) for size, seconds in pairs]
