@@ -1,0 +1,168 @@
+"""`qingyu batch` over many short lines: rate, memory, and three kills that change nothing.
+
+    python bench/batch.py --lines 100000 --distinct 20000
+
+The file is written twice: once undisturbed, once by a process killed with SIGKILL at three random
+moments and started again each time. Both outputs must be the same bytes. Memory is the highest
+resident set of any of these processes (VmHWM). Lines repeat, as lines of real files do; the rate is
+told for lines and for distinct texts, which is what is computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SUBJECTS = [
+    "天气",
+    "路上",
+    "公园",
+    "学校",
+    "公司",
+    "车站",
+    "商店",
+    "饭馆",
+    "图书馆",
+    "电影院",
+    "医院",
+    "机场",
+    "海边",
+    "山里",
+    "村里",
+    "城里",
+]
+TIMES = [
+    "今天",
+    "昨天",
+    "明天",
+    "早上",
+    "中午",
+    "晚上",
+    "周末",
+    "春天",
+    "夏天",
+    "秋天",
+    "冬天",
+    "刚才",
+    "以前",
+    "最近",
+    "现在",
+    "去年",
+]
+ENDS = [
+    "很多人",
+    "很安静",
+    "很热闹",
+    "下着雨",
+    "开着花",
+    "排着队",
+    "在修路",
+    "打折了",
+    "人不多",
+    "有点冷",
+    "有点热",
+    "真漂亮",
+]
+TASKS = {"fill": [], "zero-shot": ["-l", "天气,出行,购物"]}
+POLL_SECONDS = 0.05
+
+
+def write_lines(path: Path, lines: int, distinct: int, masked: bool) -> None:
+    chance = random.Random(0)
+    texts = set()
+    while len(texts) < distinct:
+        text = f"{chance.choice(TIMES)}{chance.choice(SUBJECTS)}{chance.choice(ENDS)}"
+        text += f"，{chance.randrange(1000)}号{chance.choice('店楼门路线')}"
+        if masked:
+            at = chance.randrange(len(text))
+            text = f"{text[:at]}[MASK]{text[at + 1 :]}"
+        texts.add(text)
+    pool = sorted(texts)
+    chosen = pool + [chance.choice(pool) for _ in range(lines - distinct)]
+    chance.shuffle(chosen)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("id,text\n")
+        file.writelines(f"{number},{text}\n" for number, text in enumerate(chosen))
+
+
+def highest_memory(process: int) -> int:
+    """Bytes, 0 where the process has gone."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    found = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(found[0].split()[1]) * 1024 if found else 0
+
+
+def run(command: list[str], kill_after: float | None = None) -> tuple[float, int, bool]:
+    """(seconds, highest memory, whether it ended by itself)."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    memory = 0
+    while process.poll() is None:
+        memory = max(memory, highest_memory(process.pid))
+        if kill_after is not None and time.monotonic() - began > kill_after:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            break
+        time.sleep(POLL_SECONDS)
+    if process.returncode not in {0, -signal.SIGKILL}:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return time.monotonic() - began, memory, process.returncode == 0
+
+
+def measure(task: str, lines: int, distinct: int) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_lines(folder / "in.csv", lines, distinct, masked=task == "fill")
+        command = [sys.executable, "-m", "qingyu", "batch", task, str(folder / "in.csv")]
+        whole, killed = folder / "whole.csv", folder / "killed.csv"
+        seconds, memory, _ = run([*command, str(whole), *TASKS[task]])
+        chance = random.Random(1)
+        kills = 0
+        while kills < 3:
+            kill_after = chance.uniform(0.1, 0.3) * seconds
+            _, more, ended = run([*command, str(killed), *TASKS[task]], kill_after)
+            memory = max(memory, more)
+            if ended:
+                break
+            kills += 1
+        if not killed.exists():
+            _, more, _ = run([*command, str(killed), *TASKS[task]])
+            memory = max(memory, more)
+        return {
+            "task": task,
+            "lines": lines,
+            "distinct": distinct,
+            "seconds": round(seconds, 1),
+            "lines_per_second": round(lines / seconds),
+            "computed_per_second": round(distinct / seconds),
+            "memory_mb": round(memory / 1e6),
+            "kills": kills,
+            "identical": filecmp.cmp(whole, killed, shallow=False),
+            "load_average": os.getloadavg()[0],
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--distinct", type=int, default=200_000)
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
+    chosen = parser.parse_args()
+    for task in chosen.tasks:
+        print(json.dumps(measure(task, chosen.lines, chosen.distinct)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
