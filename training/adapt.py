@@ -25,11 +25,11 @@ import torch.nn.functional as nnf
 from tokenizers import Tokenizer
 
 from training import export
-from training.finetune import Padded, collate, head_loss
+from training.finetune import Padded, collate, label_loss
 from training.labelled import Example, read_csv
 from training.loop import Trainer, common_options, settle
-from training.model import HeadSpec, Model
-from training.pretrain import MlmBatches, text_recipe
+from training.model import HeadSpec, Model, positions
+from training.pretrain import Batch, MlmBatches, text_recipe
 from training.sources import RecipeError, Source
 
 SET_ASIDE = 10  # one text in so many
@@ -59,47 +59,66 @@ def soft_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     )
 
 
-class Kept:
-    """What the starting model answered, which the adapted one should still answer."""
+class Adaptation:
+    """The model that learns, and a frozen copy of what it was, to whose answers it is held.
 
-    def __init__(self, model: Model, changing: Sequence[str]) -> None:
+    Each batch goes through each of the two once. `head` is the head being trained, if any.
+    """
+
+    def __init__(self, model: Model, head: str | None) -> None:
+        self.model, self.head = model, head
         self.before = copy.deepcopy(model).eval().requires_grad_(False)
-        self.heads = [name for name in model.specs if name not in changing]
+        self.kept = [name for name in model.specs if name != head]
 
-    def loss(self, model: Model, padded: Padded, words: bool) -> torch.Tensor:
-        """Mean divergence over the other heads, and over the words of the texts where `words`."""
+    def lines(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Losses on packed masked rows of text. A text head sees the first text of each row."""
+        inputs = (batch.ids, batch.doc, batch.pos, torch.zeros_like(batch.ids))
+        hidden = self.model.bert(*inputs)
+        losses = {"mlm": self.model.word_loss(hidden, batch.where, batch.targets)}
+        return losses | self._hold("kept_on_lines", hidden, inputs, words=False)
+
+    def table(self, padded: Padded, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Losses on labelled texts; without a text file, their words are held to as well."""
         ids, mask, types = padded
-        pos = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+        inputs = (ids, mask, positions(ids), types)
+        hidden = self.model.bert(*inputs)
+        assert self.head is not None
+        losses = {self.head: label_loss(self.model.heads[self.head](hidden), labels)}
+        return losses | self._hold("kept", hidden, inputs, words=self.model.words)
+
+    def _hold(
+        self, name: str, hidden: torch.Tensor, inputs: Sequence[torch.Tensor], words: bool
+    ) -> dict[str, torch.Tensor]:
+        """Mean divergence of the other heads, and of a fifth of the words, from what they were."""
+        if not self.kept and not words:
+            return {}
         with torch.no_grad():
-            old = self.before.bert(ids, mask, pos, types)
-        new = model.bert(ids, mask, pos, types)
-        real = mask.bool()
+            old = self.before.bert(*inputs)
+        real = inputs[1] > 0
         losses = []
-        for name in self.heads:
-            theirs, ours = self.before.heads[name](old), model.heads[name](new)
-            if model.specs[name].level == "token":
+        for head in self.kept:
+            theirs, ours = self.before.heads[head](old), self.model.heads[head](hidden)
+            if self.model.specs[head].level == "token":
                 theirs, ours = theirs[real], ours[real]
             losses.append(soft_loss(ours, theirs))
         if words:
-            chosen = real & (torch.rand(real.shape, device=real.device) < 0.2)
-            theirs, ours = self.before.mlm_logits(old[chosen]), model.mlm_logits(new[chosen])
-            losses.append(soft_loss(ours, theirs) if len(ours) else new.sum() * 0)
-        return torch.stack(losses).mean() if losses else new.sum() * 0
+            asked = real & (torch.rand(real.shape, device=real.device) < 0.2)
+            asked[:, 0] = True  # [CLS], so that a short batch asks for something too
+            theirs = self.before.mlm_logits(old[asked])
+            losses.append(soft_loss(self.model.mlm_logits(hidden[asked]), theirs))
+        return {name: torch.stack(losses).mean()}
 
 
 def accuracy(
     model: Model, head: str, tokenizer: Tokenizer, examples: Sequence[Example], length: int
 ) -> float:
     """Share of the examples that the head gets right."""
-    model.eval()
+    device = next(model.parameters()).device
     right = 0
     for at in range(0, len(examples), 32):
-        padded, labels = collate(tokenizer, examples[at : at + 32], length)
-        device = next(model.parameters()).device
+        padded, labels = collate(tokenizer, examples[at : at + 32], length, device)
         with torch.inference_mode():
-            logits = model.head_logits(head, *(tensor.to(device) for tensor in padded))
-        right += int((logits.argmax(-1).cpu() == labels).sum())
-    model.train()
+            right += int((model.head_logits(head, *padded).argmax(-1) == labels).sum())
     return right / len(examples)
 
 
@@ -145,10 +164,10 @@ def main(argv: Sequence[str] | None = None) -> float | None:
             raise RecipeError(f"{args.csv}: too few rows to train on ({len(examples)})")
         if known is None:
             model.add_head(args.head, HeadSpec(names))
-    kept = Kept(model, [args.head] if args.csv else [])
+    adaptation = Adaptation(model, args.head if args.csv else None)
     model.set_dropout(args.dropout)
     trainer = Trainer(model, args, args.start)
-    kept.before.to(trainer.device)
+    adaptation.before.to(trainer.device)
     rows = shuffled(training, args.seed + trainer.schedule.step)
     text = None
     if args.lines:
@@ -157,23 +176,13 @@ def main(argv: Sequence[str] | None = None) -> float | None:
         text = MlmBatches(recipe, args.batch, args.length, trainer.place, device=trainer.device)
 
     while trainer.running():
-        losses = {}
+        losses: dict[str, torch.Tensor] = {}
         with trainer.autocast():
             if text is not None:
-                batch = next(text)
-                losses["mlm"] = model.mlm_loss(*batch)
-                types = torch.zeros_like(batch.ids)
-                padded: Padded = (batch.ids, (batch.doc == 1).long(), types)
+                losses |= adaptation.lines(next(text))
             if training:
                 drawn = [next(rows) for _ in range(args.batch)]
-                cut, labels = collate(tokenizer, drawn, args.length)
-                padded = (
-                    cut[0].to(trainer.device),
-                    cut[1].to(trainer.device),
-                    cut[2].to(trainer.device),
-                )
-                losses[args.head] = head_loss(model, args.head, padded, labels.to(trainer.device))
-            losses["kept"] = kept.loss(model, padded, words=text is None and model.words)
+                losses |= adaptation.table(*collate(tokenizer, drawn, args.length, trainer.device))
         trainer.update(losses)
     trainer.finish()
     if not aside:

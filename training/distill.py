@@ -35,7 +35,7 @@ from training.adapt import shuffled, soft_loss
 from training.finetune import Padded, collate
 from training.labelled import read_texts
 from training.loop import Trainer, common_options, settle
-from training.model import Config, Model, Trace, parameters
+from training.model import Config, Model, Trace, parameters, positions
 from training.pretrain import MlmBatches, text_recipe
 from training.sources import RecipeError, Source
 
@@ -162,8 +162,7 @@ class Lesson:
     def answers(self, padded: Padded) -> dict[str, Tensor]:
         """Losses on whole texts: inside the encoder, and the answers of every head."""
         ids, mask, types = padded
-        pos = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-        got, wanted, inside = self.hidden(ids, mask, pos, types)
+        got, wanted, inside = self.hidden(ids, mask, positions(ids), types)
         losses = {"inside_texts": inside}
         for name, spec in self.student.specs.items():
             ours, theirs = self.student.heads[name](got), self.teacher.heads[name](wanted)
@@ -257,14 +256,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
             if text is not None:
                 losses |= lesson.words(*next(text))
             if rows is not None:
-                cut, _ = collate(tokenizer, [next(rows) for _ in range(args.batch)], args.length)
-                losses |= lesson.answers(
-                    (
-                        cut[0].to(trainer.device),
-                        cut[1].to(trainer.device),
-                        cut[2].to(trainer.device),
-                    )
-                )
+                drawn = [next(rows) for _ in range(args.batch)]
+                padded, _ = collate(tokenizer, drawn, args.length, trainer.device)
+                losses |= lesson.answers(padded)
         trainer.update(losses)
     return trainer.finish()
 

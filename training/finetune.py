@@ -30,9 +30,9 @@ Padded = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # ids, mask, types: in
 
 
 def collate(
-    tokenizer: Tokenizer, examples: Sequence[Example], length: int
+    tokenizer: Tokenizer, examples: Sequence[Example], length: int, device: torch.device
 ) -> tuple[Padded, torch.Tensor]:
-    """Examples of one head to padded tensors [B, length] and labels [B] or [B, length].
+    """Examples of one head to padded tensors [B, length] and labels [B] or [B, length], there.
 
     Texts are cut to fit, the longer of a pair first. A token head sees one token for each
     character, as it will when it serves; [CLS], [SEP] and padding have no label.
@@ -59,8 +59,8 @@ def collate(
         arrays[1, row, : len(ids)] = 1
         arrays[2, row, : len(ids)] = types
     tokenizer.no_truncation()
-    ids_, mask, types_ = (torch.from_numpy(array) for array in arrays)
-    answers = torch.from_numpy(labels)
+    ids_, mask, types_ = torch.from_numpy(arrays).to(device)
+    answers = torch.from_numpy(labels).to(device)
     return (ids_, mask, types_), answers[:, 0] if whole else answers
 
 
@@ -73,8 +73,13 @@ def character_id(tokenizer: Tokenizer, character: str, unknown: int) -> int:
 
 def head_loss(model: Model, head: str, padded: Padded, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of one head's batch."""
-    logits = model.head_logits(head, *padded).float()
-    return nnf.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORED)
+    return label_loss(model.head_logits(head, *padded), labels)
+
+
+def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of logits [..., labels]; a label of IGNORED is not counted."""
+    flat = logits.float().flatten(0, -2)
+    return nnf.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED)
 
 
 def options() -> argparse.ArgumentParser:
@@ -120,9 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             losses = {"mlm": mlm_loss(*next(text))}
             for name, drawn in supply.items():
                 batch = [next(drawn) for _ in range(args.batch)]
-                padded, labels = collate(tokenizer, batch, args.length)
-                moved = tuple(tensor.to(trainer.device) for tensor in padded)
-                losses[name] = task_loss(model, name, moved, labels.to(trainer.device))
+                padded, labels = collate(tokenizer, batch, args.length, trainer.device)
+                losses[name] = task_loss(model, name, padded, labels)
         trainer.update(losses)
     trainer.finish()
 

@@ -284,18 +284,27 @@ class Model(nn.Module):
     def mlm_loss(
         self, ids: Tensor, doc: Tensor, pos: Tensor, where: Tensor, targets: Tensor
     ) -> Tensor:
-        """Mean loss over the asked positions. `where` int64 [M] indexes the flat [B*L]; targets
-        [M], -100 is none.
+        """Mean loss of packed masked rows [B, L]; `where` and `targets` as in word_loss."""
+        return self.word_loss(self.bert(ids, doc, pos, torch.zeros_like(ids)), where, targets)
+
+    def word_loss(self, hidden: Tensor, where: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss over the asked positions of hidden states [B, L, H].
+
+        `where` int64 [M] indexes the flat [B*L]; targets int64 [M], -100 where nothing is asked.
         """
-        hidden = self.bert(ids, doc, pos, torch.zeros_like(ids)).flatten(0, 1)[where]
-        return nnf.cross_entropy(self.mlm_logits(hidden).float(), targets, ignore_index=-100)
+        logits = self.mlm_logits(hidden.flatten(0, 1)[where])
+        return nnf.cross_entropy(logits.float(), targets, ignore_index=-100)
 
     def head_logits(self, name: str, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         """Padded texts [B, L] to logits [B, labels], or [B, L, labels] for a token head. `mask` is
         1 for real tokens.
         """
-        pos = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-        return self.heads[name](self.bert(ids, mask, pos, types))
+        return self.heads[name](self.bert(ids, mask, positions(ids), types))
+
+
+def positions(ids: Tensor) -> Tensor:
+    """Positions [B, L] of rows that hold one text each."""
+    return torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
 
 
 def parameters(model: nn.Module) -> int:

@@ -135,10 +135,9 @@ class CheckpointSubject:
         from training.finetune import collate
 
         for batch in batches(examples):
-            padded, labels = collate(self.tokenizer, batch, self.length)
+            padded, labels = collate(self.tokenizer, batch, self.length, self.device)
             with torch.inference_mode():
-                moved = tuple(tensor.to(self.device) for tensor in padded)
-                yield self.model.head_logits(head, *moved).cpu(), labels
+                yield self.model.head_logits(head, *padded).cpu(), labels.cpu()
 
     def _labels(self, head: str, first: Sequence[str], second: Sequence[str | None]) -> list[str]:
         from training.labelled import Example
