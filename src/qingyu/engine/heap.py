@@ -1,17 +1,42 @@
-"""Giving freed memory back to the system."""
+"""The C heap (glibc): kept warm between runs, given back when a model goes."""
 
 from __future__ import annotations
 
 import ctypes
+from typing import Any
+
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+LARGEST_FROM_HEAP = 32 << 20  # the most that glibc allows
+KEPT_FREE = 64 << 20
+
+
+def keep() -> None:
+    """Let the heap keep up to 64 MB free instead of giving every large array back at once.
+
+    Arrays between layers are a few MB. Mapped anew for each node, they cost a page fault every
+    4 KB: a third of the CPU time of a batch of 8 x 32 tokens.
+    """
+    heap = _heap()
+    if heap is not None:
+        heap.mallopt(M_MMAP_THRESHOLD, LARGEST_FROM_HEAP)
+        heap.mallopt(M_TRIM_THRESHOLD, KEPT_FREE)
 
 
 def trim() -> None:
-    """Return what the C heap holds free, where it can be (glibc).
+    """Return what the heap holds free to the system.
 
     Making a session packs weights and frees their first copies, which the heap would keep.
     """
+    heap = _heap()
+    if heap is not None:
+        heap.malloc_trim(0)
+
+
+def _heap() -> Any:
+    """The C library where it is glibc, or None."""
     try:
-        trim_heap = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError, TypeError):  # not glibc
-        return
-    trim_heap(0)
+        library = ctypes.CDLL(None)
+        return library if library.malloc_trim and library.mallopt else None
+    except (OSError, AttributeError, TypeError):
+        return None

@@ -68,4 +68,5 @@ def _make_pool(threads: int) -> None:
     with _pool_lock:
         if not _pool_threads:
             onnxruntime.set_global_thread_pool_sizes(threads, 1)
+            heap.keep()
             _pool_threads = threads
