@@ -43,8 +43,10 @@ class Settings(BaseSettings):
         None, ge=1, le=64, description="batches computed at the same time; default: see threads"
     )
     workers: int = Field(1, ge=1, le=256, description="processes")
-    max_batch_tokens: int = Field(512, ge=1)
-    max_queue_tokens: int = Field(1024, ge=1, description="waiting tokens beyond which to refuse")
+    max_batch_tokens: int = Field(
+        128, ge=1, description="tokens of a batch; more make none cheaper, and others wait longer"
+    )
+    max_queue_tokens: int = Field(512, ge=1, description="waiting tokens beyond which to refuse")
     max_request_tokens: int = Field(65_536, ge=1)
     timeout: float = Field(30.0, gt=0, description="seconds until a request is given up")
     cache: ByteSize = Field(ByteSize(64 << 20), description="memory for answers; 0 is off")
