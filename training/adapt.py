@@ -25,12 +25,13 @@ import torch.nn.functional as nnf
 from tokenizers import Tokenizer
 
 from training import export
+from training.errors import RecipeError, run
 from training.finetune import Padded, collate, label_loss
 from training.labelled import Example, read_csv
 from training.loop import Trainer, common_options, settle
 from training.model import HeadSpec, Model, positions
 from training.pretrain import Batch, MlmBatches, text_recipe
-from training.sources import RecipeError, Source
+from training.sources import Source
 
 SET_ASIDE = 10  # one text in so many
 
@@ -193,4 +194,4 @@ def main(argv: Sequence[str] | None = None) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

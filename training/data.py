@@ -21,7 +21,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from tokenizers import Tokenizer
 
-from training.sources import CHUNK_BYTES, HeldOut, RecipeError, Source, TextFile
+from training.errors import RecipeError
+from training.sources import CHUNK_BYTES, HeldOut, Source, TextFile
 from training.templates import KINDS
 
 SHORTEST = 2  # a text of fewer tokens teaches nothing
@@ -67,6 +68,14 @@ class Rows:
 
     def take(self, index: np.ndarray | slice) -> Rows:
         return Rows(*(getattr(self, f.name)[index] for f in fields(self)))
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token that must be there."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise RecipeError(f"the tokenizer has no {token}; the recipe needs BERT's special tokens")
+    return found
 
 
 def vary_width(text: str, rng: np.random.Generator, rate: float) -> str:
@@ -235,6 +244,6 @@ class Mixture:
             raise RecipeError(
                 f"part {number}: no text left in {[s.path for s in self.recipe.sources]}"
             )
-        cls_id, sep_id = (self.tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
+        cls_id, sep_id = (token_id(self.tokenizer, token) for token in ("[CLS]", "[SEP]"))
         rows = pack(pieces, length, cls_id, sep_id)
         return rows.take(rng.permutation(len(rows)))

@@ -32,12 +32,13 @@ from torch import Tensor, nn
 
 from training import export
 from training.adapt import shuffled, soft_loss
+from training.errors import RecipeError, run
 from training.finetune import Padded, collate
 from training.labelled import read_texts
 from training.loop import Trainer, common_options, settle
 from training.model import Config, Model, Trace, parameters, positions
 from training.pretrain import MlmBatches, text_recipe
-from training.sources import RecipeError, Source
+from training.sources import Source
 
 
 def spread(student: int, teacher: int) -> list[int]:
@@ -264,4 +265,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

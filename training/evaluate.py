@@ -19,6 +19,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from training.errors import run
 from training.labelled import HEADS, Dataset, bio, example, read_sets
 from training.subjects import Subject, open_subject
 
@@ -206,4 +207,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

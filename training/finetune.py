@@ -20,6 +20,8 @@ import torch.nn.functional as nnf
 from tokenizers import Tokenizer
 
 from training import export
+from training.data import token_id
+from training.errors import run
 from training.labelled import HEADS, Example, Examples, read_sets
 from training.loop import Trainer, common_options, compiled, settle
 from training.model import HeadSpec, Model
@@ -40,7 +42,7 @@ def collate(
     arrays = np.zeros((3, len(examples), length), dtype=np.int64)
     labels = np.full((len(examples), length), IGNORED, dtype=np.int64)
     tokenizer.enable_truncation(length, strategy="longest_first")
-    unknown, cls_id, sep_id = (tokenizer.token_to_id(t) for t in ("[UNK]", "[CLS]", "[SEP]"))
+    unknown, cls_id, sep_id = (token_id(tokenizer, t) for t in ("[UNK]", "[CLS]", "[SEP]"))
     whole = True
     for row, item in enumerate(examples):
         if isinstance(item.first, tuple):
@@ -132,4 +134,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

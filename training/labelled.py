@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.sources import RecipeError, refuse_held_out
+from training.errors import RecipeError
+from training.sources import refuse_held_out
 
 # What the default model can do; a new model gets these heads.
 HEADS: dict[str, tuple[tuple[str, ...], str]] = {

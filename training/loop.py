@@ -21,8 +21,8 @@ import torch
 from torch import nn
 
 from training import export
+from training.errors import RecipeError
 from training.model import Model
-from training.sources import RecipeError
 
 WARM_UP = 0.03  # share of the run
 SAVE_EVERY_S = 300.0

@@ -25,10 +25,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from training import export
 from training.data import Mixture, Recipe, Rows
+from training.errors import RecipeError, run
 from training.loop import Trainer, common_options, compiled, settle
 from training.masking import Special, mask
 from training.model import Config, Model, parameters
-from training.sources import RecipeError, Source
+from training.sources import Source
 
 Part = tuple[int, Rows, np.ndarray]  # number, rows holding the masked inputs, targets
 
@@ -218,4 +219,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -12,14 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.errors import RecipeError
 from training.templates import KINDS
 
 CHUNK_BYTES = 64 * 1024
 HELD_OUT_WORDS = frozenset({"valid", "validation", "val", "dev", "test", "heldout", "cloze"})
-
-
-class RecipeError(ValueError):
-    """The run cannot start as asked; the message says what to change."""
 
 
 def refuse_held_out(path: str | Path) -> Path:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
-from training.sources import RecipeError
+from training.data import token_id
+from training.errors import RecipeError
 
 TOPIC = "这段话说的是{}。"
 BATCH = 32
@@ -110,7 +111,7 @@ class CheckpointSubject:
     def fill(self, texts: Sequence[str], k: int) -> list[list[str]]:
         import torch
 
-        mask_id = self.tokenizer.token_to_id("[MASK]")
+        mask_id = token_id(self.tokenizer, "[MASK]")
         found: list[list[str]] = []
         for batch in batches(texts):
             encodings = self.tokenizer.encode_batch(list(batch))

@@ -27,6 +27,7 @@ from tokenizers import (
     trainers,
 )
 
+from training.errors import run
 from training.sources import Source, TextFile
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -150,4 +151,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from qingyu import bundle
+from training.errors import RecipeError
 from training.evaluate import (
     GROUPS,
     Cloze,
@@ -22,7 +23,6 @@ from training.evaluate import (
     spans,
 )
 from training.labelled import HEADS, Dataset
-from training.sources import RecipeError
 from training.subjects import open_subject
 from training.templates import FACTS
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from training.data import Mixture, Recipe, Rows, encode, pack
+from training.errors import RecipeError
 from training.masking import Special, choose, mask, one_of_each
-from training.sources import RecipeError, Source
+from training.sources import Source
 
 CLS, SEP = 2, 3
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from training.errors import RecipeError
 from training.labelled import (
     HEADS,
     Example,
@@ -21,7 +22,6 @@ from training.labelled import (
     read_texts,
     topic_pair,
 )
-from training.sources import RecipeError
 
 ROWS: dict[str, list[dict[str, Any]]] = {
     "nli/a": [{"premise": "下雨了", "hypothesis": "天气好", "label": "contradiction"}],

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from training.data import join_lines, vary_width
-from training.sources import HeldOut, RecipeError, Source, TextFile, refuse_held_out
+from training.errors import RecipeError, run
+from training.sources import HeldOut, Source, TextFile, refuse_held_out
 from training.templates import FACTS, KINDS
 from training.vocab import SPECIAL, build_vocab, make_tokenizer
 
@@ -190,3 +191,15 @@ def test_written_tokenizer_files_agree(vocabulary: Path) -> None:
     config = json.loads((vocabulary / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert config["mask_token"] == "[MASK]"
     assert config["model_max_length"] == 512
+
+
+def test_a_step_tells_its_error_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a command, a step that cannot start prints why and leaves with status 2."""
+
+    def cannot() -> None:
+        raise RecipeError("no such file")
+
+    with pytest.raises(SystemExit) as left:
+        run(cannot)
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: no such file\n"
