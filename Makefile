@@ -71,7 +71,7 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 $(TESTABLE): pyproject.toml | $(BIN)/python
 	@echo "安装测试所需 / installing what the tests need into $(VENV)"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install -e '.[build]' --group test --group lint
+	@$(PIP) install -e '.[build,files,hub]' --group test --group lint --group deploy
 	@touch $@ $(INSTALLED)
 
 # PyTorch and transformers live apart: nothing else may come to need them.
