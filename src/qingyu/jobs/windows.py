@@ -29,8 +29,8 @@ ENTRY_BYTES = 200  # what an entry of the cache takes beside its texts
 
 @dataclass(frozen=True)
 class Limits:
-    rows: int = 2048
-    characters: int = 100_000
+    rows: int = 1024
+    characters: int = 50_000
 
 
 @dataclass(frozen=True)
