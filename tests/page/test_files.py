@@ -198,6 +198,7 @@ def test_what_takes_too_long_is_sent_in_parts(new_page: Open, standin: StandIn) 
     page.goto(f"{standin.url}#/files")
     drop(page, "a.txt", "\n".join(f"{i}" + "很长的一行" * 100 for i in range(20)))
     expect(page.locator(".table tbody tr").nth(4)).to_contain_text("正面")
+    page.wait_for_load_state("networkidle")  # the preview may be asked for once more
     standin.asked.clear()
     late = RefusalError(503, "deadline_exceeded", "超时。", "Late.")
     standin.faults.append(late)
