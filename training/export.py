@@ -127,7 +127,9 @@ def save(model: Model, tokenizer_folder: str | Path, out: str | Path) -> None:
         for name in TOKENIZER_FILES:
             if (Path(tokenizer_folder) / name).is_file():
                 shutil.copyfile(Path(tokenizer_folder) / name, building / name)
+        # A temporary folder is its owner's alone, and so is what safetensors writes.
         building.chmod(0o755)
+        (building / "model.safetensors").chmod(0o644)
         if out.is_dir():
             shutil.rmtree(out)
         building.replace(out)

@@ -90,7 +90,7 @@ def pick_device() -> torch.device:
 
 def compiled(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The function compiled on CUDA; on a CPU a short run would wait longer than it gains."""
-    return torch.compile(function) if device.type == "cuda" else function
+    return torch.compile(function, dynamic=False) if device.type == "cuda" else function
 
 
 class Trainer:
