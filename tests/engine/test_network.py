@@ -54,6 +54,19 @@ def test_alone_or_in_any_batch(network: Network, asked: list[Query], max_tokens:
         np.testing.assert_allclose(together[place], alone[i], atol=1e-3)
 
 
+def test_the_last_bit_is_the_same_too(network: Network) -> None:
+    """A text is answered identically beside a longer one: not one bit depends on the company."""
+    draw = np.random.default_rng(0)
+    lengths = [int(n) for n in draw.integers(5, 60, 150)]
+    asked = [
+        Query(draw.integers(5, 12_000, n), np.zeros(n, np.int64), np.array([n // 2]), "fill-mask")
+        for n in lengths
+    ]
+    together = network.run(asked, max_batch_tokens=600)
+    for query, answer in zip(asked, together, strict=True):
+        assert np.array_equal(network.run([query])[0], answer)
+
+
 def test_each_head_answers_in_its_width(network: Network) -> None:
     """Answers are [positions, outputs]: hidden size, vocabulary or labels."""
     manifest = bundle.read_manifest(bundle.find(bundle.DEFAULT))

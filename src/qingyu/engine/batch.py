@@ -12,12 +12,17 @@ from qingyu.types import Query
 
 Feeds: TypeAlias = dict[str, NDArray[Any]]
 
+# Attention's rows are summed in vectors of this many numbers. In a rectangle whose width is a
+# multiple of it, what lies past a sequence's end adds exact zeros; in any other, the sum's order,
+# and so its last bit, would depend on the longest companion, and INT8 rounding enlarges that.
+LANES = 16
+
 
 def pack(queries: Sequence[Query]) -> Feeds:
     """Lay queries end to end: no padding reaches a matrix product.
 
     Every query asks for at least one position. Returned, for T tokens and N asked rows in B
-    sequences of at most L tokens and R rows:
+    sequences of at most L tokens (rounded up to LANES) and R rows:
 
     input_ids, token_type_ids, position_ids  int64 [T]
     lengths    int32 [B]     tokens of each sequence
@@ -31,7 +36,7 @@ def pack(queries: Sequence[Query]) -> Feeds:
     lengths = np.array([len(query.input_ids) for query in queries], np.int64)
     counts = np.array([len(query.positions) for query in queries], np.int64)
     starts = np.cumsum(lengths) - lengths
-    grid, position_ids, cells = _rectangle(lengths, starts)
+    grid, position_ids, cells = _rectangle(lengths, starts, LANES)
     row_grid, _, row_cells = _rectangle(counts, np.cumsum(counts) - counts)
     return {
         "input_ids": np.concatenate([query.input_ids for query in queries]),
@@ -47,10 +52,13 @@ def pack(queries: Sequence[Query]) -> Feeds:
 
 
 def _rectangle(
-    lengths: NDArray[np.int64], starts: NDArray[np.int64]
+    lengths: NDArray[np.int64], starts: NDArray[np.int64], multiple: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Item in each cell [B, L], place of each item in its sequence [T], its flat cell [T]."""
-    longest = int(lengths.max())
+    """Item in each cell [B, L], place of each item in its sequence [T], its flat cell [T].
+
+    L is the longest length, rounded up to a multiple.
+    """
+    longest = -(-int(lengths.max()) // multiple) * multiple
     columns = np.minimum(np.arange(longest), lengths[:, None] - 1)
     places = np.arange(int(lengths.sum())) - np.repeat(starts, lengths)
     cells = np.repeat(np.arange(len(lengths)) * longest, lengths) + places
