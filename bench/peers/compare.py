@@ -38,7 +38,7 @@ PEERS = [
     "openvino:int8",
     "ctranslate2:int8",
 ]
-SETTLE = 0.4  # seconds for a peer's threads to stop spinning
+SETTLE = 0.25  # seconds for a peer's threads to stop spinning
 
 
 @dataclass(frozen=True)
