@@ -12,7 +12,7 @@ from qingyu.build.graph import Graph, WeightFile
 from qingyu.build.sources import onnx_file
 from qingyu.build.sources.onnx_file import Adopted
 from qingyu.build.tokenizer import write_tokenizer
-from qingyu.engine.batch import pack
+from qingyu.engine.batch import LANES, pack
 from qingyu.engine.session import Session
 from qingyu.errors import CheckpointError
 from qingyu.text.tokenizer import Tokenizer
@@ -67,7 +67,8 @@ def write_adopted(path: Path, folder: Path, name: str) -> bundle.Manifest:
         sizes=bundle.Sizes(
             vocab_size=vocabulary,
             hidden_size=outputs,
-            max_positions=positions,
+            # A rectangle is as wide as a multiple of LANES, and may not pass the last position.
+            max_positions=max(positions - positions % LANES, LANES),
             parameters=sum(int(np.prod(t.dims)) for t in adopted.model.graph.initializer),
             **counts,
         ),
