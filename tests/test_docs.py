@@ -13,7 +13,7 @@ from qingyu.cli import run
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 CHINESE = DOCS / "zh"
-ENGLISH_ONLY = {"architecture.md"}
+ENGLISH_ONLY = {"architecture.md", "performance.md"}
 
 PAGES = sorted(DOCS.rglob("*.md"))
 LINK = re.compile(r"\]\(([^)]+)\)")
