@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.padded import encoder
+
 
 def load(checkpoint: Path, variant: str, threads: int) -> Callable[[list[str]], list[int]]:
     import onnxruntime
-    from tokenizers import Tokenizer
 
     path = checkpoint.parent / f"{checkpoint.name}.export-{variant}.onnx"
     if not path.exists():
@@ -20,19 +21,11 @@ def load(checkpoint: Path, variant: str, threads: int) -> Callable[[list[str]], 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    tokenizer.enable_padding()
-    mask_id = tokenizer.token_to_id("[MASK]")
+    encode = encoder(checkpoint)
 
     def fill(texts: list[str]) -> list[int]:
-        encodings = tokenizer.encode_batch(texts)
-        input_ids = np.array([encoding.ids for encoding in encodings])
-        feeds = {
-            "input_ids": input_ids,
-            "attention_mask": np.array([encoding.attention_mask for encoding in encodings]),
-            "token_type_ids": np.array([encoding.type_ids for encoding in encodings]),
-        }
-        logits = session.run(None, feeds)[0][input_ids == mask_id]
+        feeds, masks = encode(texts)
+        logits = session.run(None, feeds)[0][masks]
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores = exp / exp.sum(axis=1, keepdims=True)
         top = np.argpartition(-scores, 5, axis=1)[:, :5]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from engines.onnx_runtime import export
+from engines.padded import encoder
 
 
 def load(checkpoint: Path, variant: str, threads: int) -> Callable[[list[str]], list[int]]:
     import openvino
-    from tokenizers import Tokenizer
 
     path = checkpoint.parent / f"{checkpoint.name}.export-fp32.onnx"
     if not path.exists():
@@ -29,19 +27,11 @@ def load(checkpoint: Path, variant: str, threads: int) -> Callable[[list[str]], 
         "INFERENCE_PRECISION_HINT": "bf16" if variant == "bf16" else "f32",
     }
     request = core.compile_model(model, "CPU", settings).create_infer_request()
-    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    tokenizer.enable_padding()
-    mask_id = tokenizer.token_to_id("[MASK]")
+    encode = encoder(checkpoint)
 
     def fill(texts: list[str]) -> list[int]:
-        encodings = tokenizer.encode_batch(texts)
-        input_ids = np.array([encoding.ids for encoding in encodings])
-        feeds = {
-            "input_ids": input_ids,
-            "attention_mask": np.array([encoding.attention_mask for encoding in encodings]),
-            "token_type_ids": np.array([encoding.type_ids for encoding in encodings]),
-        }
-        logits = request.infer(feeds, share_inputs=True)[0][input_ids == mask_id]
+        feeds, masks = encode(texts)
+        logits = request.infer(feeds, share_inputs=True)[0][masks]
         return [int(row) for row in logits.argmax(axis=1)]
 
     return fill
