@@ -191,10 +191,10 @@ def test_models_load_and_unload(page: Page, standin: StandIn) -> None:
 
 def test_live_figures(page: Page, standin: StandIn) -> None:
     """Two readings make rates, quantiles and shares; the page does not count itself."""
-    page.clock.install()
+    page.clock.install(time=1_000)
+    page.clock.pause_at(2_000)  # from here on time passes only as the test says
     page.goto(f"{standin.url}#/live")
     expect(page.locator(".chart-value").first).to_have_text("收集中……")
-    page.clock.pause_at(page.evaluate("Date.now() + 50"))
     figures = page.locator("qy-chart")
     page.clock.run_for(2000)
     expect(figures.nth(1)).to_contain_text("6.7 ms")
