@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
+from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model import Model
 from qingyu.tasks.table import RANKING, TASKS
-from qingyu.types import FloatArray, Query, Result, Steps
+from qingyu.types import Result, Steps
 
 from .columns import PAIRED
 from .windows import Ask, Outcome, Texts
 
 Spread: TypeAlias = Callable[
-    [Callable[[Sequence[Texts]], list[Outcome]], Sequence[Sequence[Texts]]],
+    [Callable[[Sequence[Texts]], list[Outcome]], Iterable[Sequence[Texts]]],
     Iterable[list[Outcome]],
 ]
+"""Like `map`, and like a pool's, which begins at once and in the background."""
 BATCH_TASKS = [name for name in TASKS if name != RANKING.name]
+FRAME = 2  # special tokens of a text
 SAMPLE = "今天天气真[MASK]啊。"
 
 
@@ -26,10 +30,6 @@ class _Refused(Result):
 
     def __init__(self, error: InputError) -> None:
         self.error = error
-
-
-AT_ONCE = 128  # inputs answered together; enough for full batches of each length
-ROWS_AT_ONCE = 512  # and rows of answers, a vocabulary long each where masks are filled
 
 
 def asking(model: Model, task: str, parameters: Mapping[str, Any], spread: Spread = map) -> Ask:
@@ -51,12 +51,11 @@ def asking(model: Model, task: str, parameters: Mapping[str, Any], spread: Sprea
         steps = [_guarded(model.steps(task, *texts, **given)) for texts in inputs]
         return [
             one.error if isinstance(one, _Refused) else one.to_dict()
-            for one in _complete(model, steps)
+            for one in model.complete_all(steps)
         ]
 
-    def ask(inputs: Sequence[Texts]) -> list[Outcome]:
-        parts = [inputs[first : first + AT_ONCE] for first in range(0, len(inputs), AT_ONCE)]
-        return [outcome for part in spread(answered, parts) for outcome in part]
+    def ask(inputs: Sequence[Texts]) -> Iterator[Outcome]:
+        return chain.from_iterable(spread(answered, _parts(inputs)))
 
     return ask
 
@@ -69,43 +68,16 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
         return _Refused(error)
 
 
-def _complete(model: Model, tasks: Sequence[Steps[Any]]) -> list[Any]:
-    """Drive tasks to their results, running together only queries of one shape.
-
-    What shares a batch with longer company is summed in another order, and about one text in some
-    thousands then lands on the other side of a rounding. Among its like it is answered as it is
-    alone: so a job's output depends neither on where it was interrupted nor on what was known.
-    """
-    results: dict[int, Any] = {}
-    waiting: dict[int, list[Query]] = {}
-    coming = iter(range(len(tasks)))
-
-    def advance(index: int, answers: list[FloatArray] | None) -> int:
-        try:
-            waiting[index] = tasks[index].send(answers)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            results[index] = stop.value
-            return 0
-        return sum(len(query.positions) for query in waiting[index])
-
-    while len(results) < len(tasks):
-        rows = sum(len(query.positions) for asked in waiting.values() for query in asked)
-        while rows < ROWS_AT_ONCE and (index := next(coming, None)) is not None:
-            rows += advance(index, None)
-        asked, waiting = waiting, {}
-        queries = [query for one in asked.values() for query in one]
-        answers = iter(_run(model, queries))
-        for index, one in asked.items():
-            advance(index, [next(answers) for _ in one])
-    return [results[index] for index in range(len(tasks))]
-
-
-def _run(model: Model, queries: Sequence[Query]) -> list[FloatArray]:
-    shapes: dict[tuple[int, int, str], list[int]] = {}
-    for number, query in enumerate(queries):
-        shapes.setdefault((query.cost, len(query.positions), query.head), []).append(number)
-    found: dict[int, FloatArray] = {}
-    for numbers in shapes.values():
-        answers = model.run([queries[number] for number in numbers])
-        found.update(zip(numbers, answers, strict=True))
-    return [found[number] for number in range(len(queries))]
+def _parts(inputs: Sequence[Texts]) -> Iterator[list[Texts]]:
+    """Neighbours of about a batch's tokens: a character of Chinese is about one."""
+    part: list[Texts] = []
+    tokens = 0
+    for texts in inputs:
+        cost = sum(len(text) + FRAME for text in texts)
+        if part and tokens + cost > MAX_BATCH_TOKENS:
+            yield part
+            part, tokens = [], 0
+        part.append(texts)
+        tokens += cost
+    if part:
+        yield part

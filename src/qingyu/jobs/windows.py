@@ -6,8 +6,8 @@ goes on after a crash meets the same windows as one that was never disturbed.
 
 from __future__ import annotations
 
-import json
-from collections import OrderedDict
+import pickle
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,10 +20,12 @@ from .sources import Reader
 
 Texts: TypeAlias = tuple[str, ...]
 Outcome: TypeAlias = "dict[str, Any] | InputError"
-Ask: TypeAlias = Callable[[Sequence[Texts]], Sequence[Outcome]]
-"""Results for inputs, in their order; an error for an input that is refused."""
+Ask: TypeAlias = Callable[[Sequence[Texts]], Iterable[Outcome]]
+"""Results for inputs, in their order; an error for an input that is refused. They may be computed
+in the background until they are taken."""
 
 CACHE_BYTES = 32 << 20
+AHEAD = 1  # windows begun while one is being finished and written
 ENTRY_BYTES = 200  # what an entry of the cache takes beside its texts
 
 
@@ -80,28 +82,44 @@ class Answering:
         self._inputs = inputs
         self._max_characters = max_characters
         self._known: OrderedDict[Texts, bytes] = OrderedDict()
+        self._coming: dict[Texts, dict[Texts, Outcome]] = {}  # where each answer will stand
         self._room = room
         self._size = 0
         self.computed = 0
 
     def answer(self, window: Window) -> Answered:
+        return self.begin(window)()
+
+    def begin(self, window: Window) -> Callable[[], Answered]:
+        """Ask for what is not known; what is returned waits for it. Windows are to be finished in
+        the order they were begun in."""
         read = [self._read(row) for row in window.rows]
         found: dict[Texts, Outcome] = {}
+        borrowed: dict[Texts, dict[Texts, Outcome]] = {}
         asked: list[Texts] = []
         for texts in dict.fromkeys(one for one in read if isinstance(one, tuple)):
             if texts in self._known:
                 self._known.move_to_end(texts)
-                found[texts] = json.loads(self._known[texts])
+                found[texts] = pickle.loads(self._known[texts])  # noqa: S301 our own
+            elif texts in self._coming:
+                borrowed[texts] = self._coming[texts]
             else:
                 asked.append(texts)
         asked.sort(key=_length)  # like lengths together: batches are cut from neighbours
-        if asked:
-            for texts, outcome in zip(asked, self._ask(asked), strict=True):
+        coming = iter(self._ask(asked) if asked else ())
+        self._coming.update(dict.fromkeys(asked, found))
+        self.computed += len(asked)
+
+        def finish() -> Answered:
+            for texts, outcome in zip(asked, coming, strict=True):
                 found[texts] = outcome
                 self._remember(texts, outcome)
-        self.computed += len(asked)
-        outcomes = tuple(found[one] if isinstance(one, tuple) else one for one in read)
-        return Answered(window, outcomes)
+                del self._coming[texts]
+            found.update((texts, theirs[texts]) for texts, theirs in borrowed.items())
+            outcomes = tuple(found[one] if isinstance(one, tuple) else one for one in read)
+            return Answered(window, outcomes)
+
+        return finish
 
     def _read(self, row: Row | BadRow) -> Texts | InputError:
         if isinstance(row, BadRow):
@@ -114,7 +132,7 @@ class Answering:
     def _remember(self, texts: Texts, outcome: Outcome) -> None:
         if isinstance(outcome, InputError):
             return
-        value = json.dumps(outcome, ensure_ascii=False).encode()
+        value = pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
         self._known[texts] = value
         self._size += _bytes(texts, value)
         while self._size > self._room and self._known:
@@ -122,8 +140,15 @@ class Answering:
 
 
 def answer_all(windows: Iterable[Window], answering: Answering) -> Iterator[Answered]:
+    """The windows in their order. The next is read and begun before one is given, so that what
+    computes in the background has work while this one is written."""
+    begun: deque[Callable[[], Answered]] = deque()
     for window in windows:
-        yield answering.answer(window)
+        begun.append(answering.begin(window))
+        if len(begun) > AHEAD:
+            yield begun.popleft()()
+    while begun:
+        yield begun.popleft()()
 
 
 def _length(texts: Texts) -> int:
