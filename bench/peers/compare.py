@@ -1,245 +1,243 @@
 """Peers side by side on one checkpoint, interleaved; writes one JSON of results.
 
-    python bench/peers/compare.py CHECKPOINT --texts LINES --out RESULTS.json [--rounds 5]
-        [--threads 2] [--peers qingyu:int8 onnx_runtime:int8 ...]
+    python bench/peers/compare.py CHECKPOINT --texts LINES --out bench/results/NAME.json
+        [--task embed] [--rounds 5] [--threads 2] [--peers onnx_runtime:int8 ...]
 
-CHECKPOINT is copied nowhere; what peers make of it lies beside it. LINES is a text file (or .xz)
-whose lines are cut to the lengths of the workloads.
+What peers make of CHECKPOINT lies under .cache/peers/made. LINES is a text file (or .xz) whose
+lines are cut to the lengths of the workloads.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import lzma
 import os
-import platform
-import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
-from environments import CACHE, ROOT, python
+from environments import ROOT, folder_bytes, installed_bytes, problem, versions
+from made import MakingError, files
+from origin import origin
+from peer import Peer, PeerError
+from workloads import WORKLOADS, Workload, judged, read_lines, texts_for
 
-PEERS = [
-    "qingyu:int8",
-    "qingyu:fp32",
-    "hugging_face:fp32",
-    "hugging_face:bf16",
-    "hugging_face:int8",
-    "hugging_face:compile",
-    "onnx_runtime:fp32",
-    "onnx_runtime:int8",
-    "openvino:fp32",
-    "openvino:bf16",
-    "openvino:int8",
-    "ctranslate2:int8",
-]
-SETTLE = 0.25  # seconds for a peer's threads to stop spinning
+OURS = "qingyu:int8"
+PEERS = {
+    "fill-mask": [
+        OURS,
+        "qingyu:fp32",
+        "hugging_face:fp32",
+        "hugging_face:bf16",
+        "hugging_face:int8",
+        "hugging_face:compile",
+        "onnx_runtime:fp32",
+        "onnx_runtime:fused",
+        "onnx_runtime:int8",
+        "onnx_runtime:fused_int8",
+        "openvino:fp32",
+        "openvino:bf16",
+        "openvino:weights",
+        "openvino:int8",
+        "ctranslate2:int8",
+        "infinity:torch",
+        "fastembed:fp32",
+    ],
+    "embed": [
+        OURS,
+        "qingyu:fp32",
+        "hugging_face:fp32",
+        "hugging_face:bf16",
+        "infinity:torch",
+        "fastembed:fp32",
+    ],
+}
+REFERENCES = ("hugging_face:fp32", "qingyu:fp32")
+STARTS = 3  # times a peer is started, as long as they take less than STARTING in all
+STARTING = 8.0  # seconds
+SLICE = 0.15  # seconds of calls a turn
 
 
-@dataclass(frozen=True)
-class Workload:
-    """`texts` of `length` tokens each (0: as they come), `batch` at once, `repeat` times a turn."""
-
-    name: str
-    length: int
-    texts: int
-    batch: int
-    repeat: int
-
-
-WORKLOADS = [
-    Workload("1x16", 16, 8, 1, 3),
-    Workload("1x32", 32, 8, 1, 2),
-    Workload("1x128", 128, 4, 1, 2),
-    Workload("8x32", 32, 8, 8, 3),
-    Workload("1x512", 512, 1, 1, 2),
-    Workload("mixed x32", 0, 64, 32, 1),
-]
-
-
-def texts_for(workload: Workload, lines: list[str]) -> list[str]:
-    """Lines with one `[MASK]` each, `length` tokens with [CLS] and [SEP]; one token a character."""
-    draw = np.random.default_rng(workload.length)
-    plain = ["".join(c for c in line if "\u4e00" <= c <= "\u9fff" or c in "，。") for line in lines]
-    chosen = []
-    for index in draw.permutation(len(plain)):
-        text = plain[index]
-        if workload.length:
-            text = text * (workload.length // max(len(text), 1) + 1)
-            text = text[: workload.length - 2]
-        text = text[:500]
-        if len(text) < 6:
-            continue
-        place = int(draw.integers(len(text)))
-        chosen.append(f"{text[:place]}[MASK]{text[place + 1 :]}")
-        if len(chosen) == workload.texts:
+def start(name: str, options: argparse.Namespace) -> tuple[Peer, dict[str, Any]]:
+    """A peer that has answered once, and what that took. Raises MakingError and PeerError."""
+    engine = name.split(":")[0]
+    if reason := problem(engine):
+        raise PeerError(reason)
+    made = files(options.checkpoint, name)
+    seconds: list[float] = []
+    while True:
+        peer = Peer(name, options.task, made, options.checkpoint, options.threads)
+        seconds.append(peer.start_seconds)
+        if len(seconds) == STARTS or sum(seconds) > STARTING:
             break
-    return chosen
+        peer.close()
+    return peer, {
+        "start_seconds": seconds,
+        "versions": versions(engine),
+        "installed_bytes": installed_bytes(engine),
+        "model_bytes": folder_bytes(made),
+        "rss_idle": peer.idle["rss"],
+        "seconds": {},
+        "ratios": {},
+        "cpu_seconds": {},
+    }
 
 
-class Peer:
-    """A worker process and what it answered."""
+def turns(
+    workload: Workload, texts: list[str], ours: Peer, others: Sequence[Peer]
+) -> dict[str, tuple[list[float], list[float], list[float]]]:
+    """One round: name -> (seconds a text, CPU seconds a text, ratios to ours beside it).
 
-    def __init__(self, name: str, checkpoint: Path, threads: int) -> None:
-        self.name = name
-        engine, variant = name.split(":")
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": str(threads),
-            "TOKENIZERS_PARALLELISM": "false",
-            "HF_HUB_OFFLINE": "1",
-            "PEERS_EXPORT_PYTHON": str(python("onnx_runtime")),
-        }
-        worker = Path(__file__).parent / "worker.py"
-        self.process = subprocess.Popen(
-            [python(engine), worker, engine, variant, checkpoint, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(CACHE / f"{engine}-{variant}.log").open("wb"),
-            env=environment,
-            text=True,
-        )
-        self.ready = self._read()
+    Ours has a turn before and after each other peer, so that a machine that slows down for a while
+    slows both sides of a ratio.
+    """
 
-    def run(self, workload: Workload, texts: list[str]) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        command = {"texts": texts, "batch": workload.batch, "repeat": workload.repeat}
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        return self._read()
+    def one(peer: Peer) -> dict[str, Any]:
+        return peer.ask(texts=texts, batch=workload.batch, seconds=SLICE)
 
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(30)
+    mine = [one(ours)]
+    found = {}
+    for peer in others:
+        answer = one(peer)
+        mine.append(one(ours))
+        ratio = answer["each"] / mean(turn["each"] for turn in mine[-2:])
+        found[peer.name] = ([answer["each"]], [answer["cpu"]], [ratio])
+    found[ours.name] = ([turn["each"] for turn in mine], [turn["cpu"] for turn in mine], [1.0])
+    return found
 
-    def _read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            engine, variant = self.name.split(":")
-            log = (CACHE / f"{engine}-{variant}.log").read_text(errors="replace").strip()
-            raise RuntimeError((log.splitlines() or ["no answer"])[-1])
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+
+def agreement(task: str, found: Any, reference: Any) -> dict[str, float]:
+    """How far answers are the reference's: shares of best tokens and of the best five, or the
+    cosine of vectors, mean and least."""
+    if task == "embed":
+        cosines = (np.asarray(found) * np.asarray(reference)).sum(axis=1)
+        return {"cosine": float(cosines.mean()), "least_cosine": float(cosines.min())}
+    pairs = list(zip(found, reference, strict=True))
+    first = mean(a[0][0] == b[0][0] for a, b in pairs)
+    shared = mean(len({i for i, _ in a} & {i for i, _ in b}) / len(b) for a, b in pairs)
+    moved = max(abs(dict(map(tuple, b)).get(a[0][0], 0.0) - a[0][1]) for a, b in pairs)
+    return {"top1": first, "top5": shared, "moved": moved}
 
 
 def main() -> None:
     options = arguments()
     lines = read_lines(options.texts)
-    workloads = [(one, texts_for(one, lines)) for one in WORKLOADS]
-    peers, missing = start(options.peers, options.checkpoint, options.threads)
-    seconds: dict[str, dict[str, list[float]]] = {p.name: {} for p in peers}
-    cpu: dict[str, dict[str, list[float]]] = {p.name: {} for p in peers}
-    best: dict[str, dict[str, list[int]]] = {p.name: {} for p in peers}
-    memory: dict[str, dict[str, int]] = {p.name: {} for p in peers}
-    for turn in range(options.rounds):
-        for workload, texts in workloads:
-            for index in range(len(peers)):
-                peer = peers[(index + turn) % len(peers)]
-                answer = peer.run(workload, texts)
-                each = median(answer["seconds"]) / len(texts)
-                seconds[peer.name].setdefault(workload.name, []).append(each)
-                cpu[peer.name].setdefault(workload.name, []).append(answer["cpu"] / len(texts))
-                best[peer.name][workload.name] = answer["best"]
-                memory[peer.name] = {"rss": answer["rss"], "peak": answer["peak"]}
-                time.sleep(SETTLE)
-        print(f"round {turn + 1} of {options.rounds}", flush=True)
-    reference = next((n for n in ("hugging_face:fp32", "qingyu:fp32") if n in best), None)
-    results = {
-        "machine": machine(options.threads),
-        "commit": commit(),
+    masks = options.task == "fill-mask"
+    workloads = [(one, texts_for(one, lines, masks)) for one in WORKLOADS]
+    results: dict[str, Any] = {
+        "kind": "peers",
+        "task": options.task,
+        **origin(options.threads),
         "checkpoint": options.checkpoint.name,
+        "trained": not (options.checkpoint / "random").exists(),
+        "texts": options.texts.name,
         "rounds": options.rounds,
-        "missing": missing,
-        "reference": reference,
-        "peers": {
-            peer.name: {
-                "ready_seconds": peer.ready["ready"],
-                **memory[peer.name],
-                "environment_bytes": folder_bytes(CACHE / peer.name.split(":")[0]),
-                "seconds": seconds[peer.name],
-                "cpu_seconds": cpu[peer.name],
-                "agreement": agreement(best[peer.name], best.get(reference or "", {})),
-            }
-            for peer in peers
-        },
+        "ours": OURS,
+        "missing": {},
+        "peers": {},
     }
-    for peer in peers:
-        peer.close()
+    begin = time.perf_counter()
+    peers: dict[str, Peer] = {}
+
+    def drop(name: str, reason: object) -> None:
+        results["missing"][name] = str(reason)
+        results["peers"].pop(name, None)
+        if gone := peers.pop(name, None):
+            gone.close()
+        print(f"{name} is missing: {reason}", flush=True)
+
+    try:
+        for name in options.peers or PEERS[options.task]:
+            try:
+                peers[name], results["peers"][name] = start(name, options)
+                took = median(results["peers"][name]["start_seconds"])
+                print(f"{name} answers {took:.2f} s after its start", flush=True)
+            except (MakingError, PeerError) as error:
+                drop(name, error)
+        for name, reason in try_all(peers, workloads).items():
+            drop(name, reason)
+        judge(peers, results, judged(lines, masks))
+        ours = peers[OURS]
+        for turn in range(options.rounds):
+            for workload, texts in workloads:
+                others = order([peer for peer in peers.values() if peer is not ours], turn)
+                for name, lists in turns(workload, texts, ours, others).items():
+                    fields = ("seconds", "cpu_seconds", "ratios")
+                    for field, values in zip(fields, lists, strict=True):
+                        kept = results["peers"][name][field].setdefault(workload.name, [])
+                        kept.append(median(values))
+            minutes = (time.perf_counter() - begin) / 60
+            print(f"round {turn + 1} of {options.rounds}, {minutes:.1f} minutes", flush=True)
+        for name, peer in peers.items():
+            memory = peer.memory()
+            results["peers"][name] |= {"rss_after": memory["rss"], "rss_peak": memory["peak"]}
+    finally:
+        for peer in peers.values():
+            peer.close()
+    results["minutes"] = round((time.perf_counter() - begin) / 60, 1)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=1) + "\n")
     table(results)
 
 
-def start(names: list[str], checkpoint: Path, threads: int) -> tuple[list[Peer], dict[str, str]]:
-    """Start peers one by one; those that fail, with the last line of their log."""
-    peers, missing = [], {}
-    for name in names:
-        try:
-            peers.append(Peer(name, checkpoint, threads))
-            print(f"{name} ready in {peers[-1].ready['ready']:.1f} s", flush=True)
-        except (RuntimeError, OSError) as error:
-            missing[name] = str(error)
-            print(f"{name} is missing: {error}", flush=True)
-    return peers, missing
+def try_all(peers: dict[str, Peer], workloads: list[tuple[Workload, list[str]]]) -> dict[str, str]:
+    """Let each peer do one batch of each workload, untimed: name -> why it cannot."""
+    failed = {}
+    for name, peer in peers.items():
+        for workload, texts in workloads:
+            try:
+                peer.ask(texts=texts[: workload.batch], batch=workload.batch)
+            except PeerError as error:
+                failed[name] = f"{workload.name}: {error}"
+                break
+    return failed
 
 
-def agreement(found: dict[str, list[int]], reference: dict[str, list[int]]) -> float | None:
-    """Share of texts whose best token is the reference's."""
-    pairs = [
-        a == b for name in reference for a, b in zip(found[name], reference[name], strict=True)
-    ]
-    return sum(pairs) / len(pairs) if pairs else None
+def judge(peers: dict[str, Peer], results: dict[str, Any], texts: list[str]) -> None:
+    """Compare the peers' answers with the reference's; on trained weights only."""
+    reference = next((name for name in REFERENCES if name in peers), None)
+    if not results["trained"] or reference is None:
+        return
+    results["reference"] = reference
+    answers = {name: peer.ask(texts=texts, batch=8)["answers"] for name, peer in peers.items()}
+    for name, found in answers.items():
+        results["peers"][name]["agreement"] = agreement(results["task"], found, answers[reference])
+
+
+def order(peers: list[Peer], turn: int) -> list[Peer]:
+    """Another one first each round, and every other round backwards."""
+    first = turn % max(len(peers), 1)
+    turned = peers[first:] + peers[:first]
+    return turned[::-1] if turn % 2 else turned
 
 
 def table(results: dict[str, Any]) -> None:
     names = [workload.name for workload in WORKLOADS]
-    print(f"\n{'ms a text':24}" + "".join(f"{name:>11}" for name in names) + "   RSS MB  agree")
+    print(f"\n{'ratio to ours':24}" + "".join(f"{name:>11}" for name in names) + "   RSS MB")
     for peer, found in results["peers"].items():
-        cells = "".join(f"{median(found['seconds'][name]) * 1000:11.2f}" for name in names)
-        share = "" if found["agreement"] is None else f"{found['agreement']:.1%}"
-        print(f"{peer:24}{cells}{found['rss'] / 1e6:9.0f}  {share}")
-
-
-def machine(threads: int) -> dict[str, Any]:
-    model = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":")[1].strip()
-            break
-    return {"cpu": model, "threads": threads, "python": platform.python_version()}
-
-
-def commit() -> str:
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
-def folder_bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_symlink())
-
-
-def read_lines(path: Path) -> list[str]:
-    opener = lzma.open if path.suffix == ".xz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        return [line.strip() for line in file]
+        cells = "".join(f"{median(found['ratios'][name]):11.2f}" for name in names)
+        print(f"{peer:24}{cells}{found['rss_after'] / 1e6:9.0f}")
+    found = results["peers"][OURS]["seconds"]
+    print(f"{'ours, ms a text':24}" + "".join(f"{median(found[n]) * 1e3:11.2f}" for n in names))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--task", choices=sorted(PEERS), default="fill-mask")
     parser.add_argument("--texts", type=Path, default=ROOT / "tests/golden/sentences.txt")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--peers", nargs="+", default=PEERS)
-    return parser.parse_args()
+    parser.add_argument("--peers", nargs="+", help=f"besides {OURS}; default: all of the task")
+    options = parser.parse_args()
+    options.checkpoint = options.checkpoint.resolve()
+    if options.peers and OURS not in options.peers:
+        options.peers.insert(0, OURS)
+    return options
 
 
 if __name__ == "__main__":

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.top import TOP, Candidates
 
 
-def load(checkpoint: Path, variant: str, threads: int) -> Callable[[list[str]], list[int]]:
+def load(made: Path, _checkpoint: Path, _variant: str, threads: int) -> Any:
     import qingyu
 
-    bundle = checkpoint.parent / f"{checkpoint.name}.qingyu-{variant}"
-    if not bundle.exists():
-        build(checkpoint, bundle, variant)
-    model = qingyu.load(bundle, threads=threads)
+    model = qingyu.load(made, threads=threads)
 
-    def fill(texts: list[str]) -> list[int]:
-        results = model.fill_mask(texts, top_k=5)
-        return [result.masks[0].candidates[0].token_id for result in results]
+    def fill(texts: list[str]) -> list[Candidates]:
+        found = [one.masks[0].candidates for one in model.fill_mask(texts, top_k=TOP)]
+        return [[(one.token_id, one.score) for one in candidates] for candidates in found]
 
     return fill
 
 
-def build(checkpoint: Path, bundle: Path, variant: str) -> None:
-    """In a process of its own, so that building leaves no trace in the memory measured."""
-    import subprocess
-    import sys
+def load_embed(made: Path, _checkpoint: Path, _variant: str, threads: int) -> Any:
+    import qingyu
 
-    code = (
-        "import sys; from qingyu.build.pipeline import Options, build;"
-        "build(sys.argv[1], sys.argv[2], Options(sys.argv[3], min_agreement=0, measure=False))"
-    )
-    subprocess.run([sys.executable, "-c", code, checkpoint, bundle, variant], check=True)
+    model = qingyu.load(made, threads=threads)
+
+    def embed(texts: list[str]) -> Any:
+        return np.array([one.vector for one in model.embed(texts, truncate="end")], np.float32)
+
+    return embed
