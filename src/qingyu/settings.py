@@ -46,7 +46,12 @@ class Settings(BaseSettings):
     max_batch_tokens: int = Field(
         128, ge=1, description="tokens of a batch; more make none cheaper, and others wait longer"
     )
-    max_queue_tokens: int = Field(512, ge=1, description="waiting tokens beyond which to refuse")
+    max_queue_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="tokens let in and not yet answered beyond which to refuse; default: 768, or "
+        "three batches a lane where that is more",
+    )
     max_request_tokens: int = Field(65_536, ge=1)
     timeout: float = Field(30.0, gt=0, description="seconds until a request is given up")
     cache: ByteSize = Field(ByteSize(16 << 20), description="memory for answers; 0 is off")

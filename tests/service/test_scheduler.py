@@ -155,24 +155,25 @@ def test_models_do_not_share_a_batch(bench: Bench) -> None:
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_return(bench: Bench) -> None:
     """Overload is answered before any work: the refused request never enters the queue."""
-    for _ in range(8):
+    for _ in range(16):
         bench.submit(512)
     with pytest.raises(OverloadedError) as refused:
         bench.submit(512)
     assert refused.value.retry_after >= 1.0
     with pytest.raises(OverloadedError):
         bench.scheduler.check_room()
-    assert bench.scheduler.stats.refused == 2
+    assert bench.scheduler.admission.refused == 2
     bench.drain()
-    assert len(bench.settled) == 8
+    assert len(bench.settled) == 16
     bench.scheduler.check_room()
 
 
 def test_large_requests_do_not_fill_the_queue_alone(bench: Bench) -> None:
-    """A request is charged an eighth of the queue at most, so a short one still gets in."""
-    for _ in range(4):
+    """A request is charged a sixteenth of the queue at most, so a short one still gets in."""
+    for _ in range(15):
         bench.submit(*[500] * 20)
-    assert bench.scheduler.queued_tokens == 512
+    assert bench.scheduler.admission.held == 15 * 64
+    assert bench.scheduler.queued_tokens == bench.scheduler.admission.tokens == 15 * 20 * 500
     bench.submit(16)
 
 
@@ -194,7 +195,7 @@ def test_a_request_beyond_the_limit_is_refused_for_good() -> None:
 
 def test_a_later_round_of_admitted_work_is_never_refused(bench: Bench) -> None:
     """A task that asks the model again has a place, however full the queue became meanwhile."""
-    for _ in range(8):
+    for _ in range(16):
         bench.submit(512)
     again = bench.scheduler.submit(bench.model.run, [query(16)], follows=True)
     bench.drain()
@@ -357,9 +358,12 @@ def test_every_admitted_request_is_settled_once_and_the_books_balance(
         elif what == "wait":
             assert isinstance(value, float)
             bench.clock.now += value
-        assert bench.scheduler.queued_tokens >= 0
+        books = bench.scheduler.admission
+        assert 0 <= books.held <= books.tokens
+        assert bench.scheduler.queued_tokens <= books.tokens
     bench.drain()
     assert bench.scheduler.queued_tokens == 0
+    assert bench.scheduler.admission.held == bench.scheduler.admission.tokens == 0
     assert all(ticket.settled for ticket in tickets)
     assert len(set(map(id, bench.settled))) == len(bench.settled)
     for mark, ticket in enumerate(tickets):

@@ -61,6 +61,7 @@ def test_the_error_of_one_of_several_texts_says_which(client: httpx.Client) -> N
     assert error["code"] == "no_mask"
     assert "第 2 条" in error["message"]
     assert "Item 2" in error["message_en"]
+    assert error["index"] == 1
 
 
 def test_another_model_is_loaded_when_it_is_named(tmp_path: Path) -> None:

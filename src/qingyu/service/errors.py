@@ -59,9 +59,11 @@ class ModelPinnedError(QingyuError):
 
 
 class ItemError(QingyuError):
-    """An error in one text of a request of several: says which, and keeps the cause's code."""
+    """An error in one text of a request of several: says which (`index`, from 0), and keeps
+    the cause's code."""
 
     def __init__(self, index: int, cause: QingyuError) -> None:
         super().__init__(f"第 {index + 1} 条：{cause.zh}", f"Item {index + 1}: {cause.en}")
         self.code = cause.code
+        self.index = index
         self.__cause__ = cause

@@ -12,10 +12,10 @@ more than running it alone. Matrix products read tokens end to end, so company i
 attention, which works on a rectangle as wide as the longest: a short query joins long ones only
 while the cells it adds cost less than a batch of its own.
 
-Admission. A request is charged the tokens it has waiting, at most an eighth of the queue, so that
-a few large requests cannot shut everyone else out. If the charges exceed the queue it is refused
-at once. An admitted request is never refused half-way: the later rounds of a task that asks the
-model several times always get in.
+Admission. A request is charged the tokens it has in the house, waiting or running, up to a share,
+so that a few large requests cannot shut everyone else out. What goes beyond the bound is refused at
+once; see `admission`. An admitted request is never refused half-way: the later rounds of a task
+that asks the model several times always get in.
 
 The scheduler owns no thread and reads no clock but the one it is given; `Workers` drives it.
 """
@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from qingyu.errors import DeadlineError, OverloadedError, QingyuError
 from qingyu.types import FloatArray, Query
 
+from .admission import Admission
 from .errors import ClientGoneError, InferenceError, RequestTooLargeError, StoppingError
 from .ticket import Batch, Item, Run, Ticket
 
@@ -39,7 +40,7 @@ Clock = Callable[[], float]
 
 BATCH_OVERHEAD_TOKENS = 16  # what starting one more batch costs, in tokens of work (measured)
 CELLS_PER_TOKEN = 2048  # cells of attention that cost as much as one token (measured)
-SHARE = 8  # one request is charged at most 1/SHARE of the queue
+STEADY_BATCHES = 1.5  # of each lane, in an overload: one under way, and the next one filling up
 LOOKAHEAD = 256  # waiting queries considered for one batch
 FIRST_GUESS_SECONDS_PER_TOKEN = 2e-4
 SMOOTHING = 0.1
@@ -53,7 +54,6 @@ class Stats:
     queries: int = 0
     tokens: int = 0
     busy_seconds: float = 0.0
-    refused: int = 0
     expired: int = 0
     departed: int = 0
     failed_batches: int = 0
@@ -64,7 +64,8 @@ class Scheduler:
     """A bounded queue of queries and the rule by which batches are taken from it. Thread-safe.
 
     max_batch_tokens:   tokens of one batch; a longer query runs alone
-    max_queue_tokens:   sum of charges above which requests are refused
+    max_queue_tokens:   sum of charges above which requests are refused; half of it in an overload,
+                        and never less than keeps the lanes busy
     max_request_tokens: tokens of one request above which it is refused for good
     lanes:              batches that run at the same time, each taken by a thread of its own
     deliver:            called outside the lock with the tickets just settled, in a worker's thread
@@ -83,7 +84,9 @@ class Scheduler:
     def __post_init__(self) -> None:
         self._ready = threading.Condition(threading.Lock())
         self._items: list[Item] = []
-        self._charged = 0
+        busy = math.ceil(STEADY_BATCHES * self.lanes * self.max_batch_tokens)
+        bound = self.max_queue_tokens
+        self.admission = Admission(bound, min(bound, max(bound // 2, busy)))
         self._closed = False
         self._running = 0
 
@@ -91,17 +94,19 @@ class Scheduler:
 
     @property
     def queued_tokens(self) -> int:
-        """Tokens charged to the queue now."""
-        return self._charged
+        """Tokens that wait for a lane now."""
+        with self._ready:
+            return sum(item.cost for item in self._items if not item.ticket.settled)
 
     def check_room(self) -> None:
         """Refuse before any work is done for a request, if the queue is full already.
 
         Raises OverloadedError.
         """
-        if self._charged >= self.max_queue_tokens:
+        if self.admission.full:
             with self._ready:
-                self._refuse()
+                if not self.admission.ask(1, self.clock()):
+                    self._refuse()
 
     def check_size(self, tokens: int) -> None:
         """Raises RequestTooLargeError where a request could never be taken."""
@@ -133,39 +138,35 @@ class Scheduler:
             if self._closed:
                 raise StoppingError
             if not follows:
-                self._admit(min(cost, self._share), now, deadline)
+                self._admit(cost, now, deadline)
             turn = now
             for index, query in enumerate(queries):
                 turn += query.cost * self.seconds_per_token
                 insort(self._items, Item(turn, query.cost, ticket, index))
-            ticket.waiting = cost
-            self._recharge(ticket)
+            self._charge(ticket, cost)
             self._ready.notify()
         return ticket
 
-    @property
-    def _share(self) -> int:
-        return max(1, self.max_queue_tokens // SHARE)
-
-    def _admit(self, charge: int, now: float, deadline: float | None) -> None:
-        if not self._charged:
-            return
-        wait = self._wait_for(self._charged + charge)
-        too_late = deadline is not None and now + wait > deadline
-        if too_late or self._charged + charge > self.max_queue_tokens:
+    def _admit(self, cost: int, now: float, deadline: float | None) -> None:
+        books = self.admission
+        room = books.ask(cost, now)
+        late = deadline is not None and now + self._wait_for(books.tokens + cost) > deadline
+        if not room or (late and books.held):
             self._refuse()
 
     def _refuse(self) -> None:
-        self.stats.refused += 1
-        raise OverloadedError(max(1.0, self._wait_for(self._charged)))
+        self.admission.deny()
+        raise OverloadedError(max(1.0, self._wait_for(self.admission.tokens)))
 
     def _wait_for(self, tokens: int) -> float:
         return tokens * self.seconds_per_token / self.lanes
 
-    def _recharge(self, ticket: Ticket) -> None:
-        charge = 0 if ticket.settled else min(ticket.waiting, self._share)
-        self._charged += charge - ticket.charge
-        ticket.charge = charge
+    def _charge(self, ticket: Ticket, tokens: int) -> None:
+        """Put in the books how many tokens of a ticket are in the house from now on."""
+        books = self.admission
+        books.tokens += tokens - ticket.tokens_held
+        books.held += min(tokens, books.share) - min(ticket.tokens_held, books.share)
+        ticket.tokens_held = tokens
 
     # -- leaving early ----------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class Scheduler:
     def _settle(self, ticket: Ticket, error: BaseException | None) -> None:
         ticket.settled = True
         ticket.error = error
-        self._recharge(ticket)
+        self._charge(ticket, 0)
 
     def _sweep(self) -> list[Ticket]:
         now = self.clock()
@@ -262,9 +263,6 @@ class Scheduler:
                     longest = grown
         taken = set(map(id, chosen))
         self._items = [item for item in self._items if id(item) not in taken]
-        for item in chosen:
-            item.ticket.waiting -= item.cost
-            self._recharge(item.ticket)
         return Batch(chosen, self.clock())
 
     def work(self, batch: Batch) -> None:
@@ -310,7 +308,9 @@ class Scheduler:
                     continue
                 ticket.answers[item.index] = answer
                 ticket.left -= 1
-                if not ticket.left:
+                if ticket.left:
+                    self._charge(ticket, ticket.tokens_held - item.cost)
+                else:
                     self._settle(ticket, None)
                     settled.append(ticket)
         if settled:
@@ -330,8 +330,6 @@ class Scheduler:
                     continue
                 item.alone = True
                 insort(self._items, item)
-                ticket.waiting += item.cost
-                self._recharge(ticket)
             self._ready.notify()
         if settled:
             self.deliver(settled)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from qingyu.errors import QingyuError, ServiceError
+from qingyu.errors import DeadlineError, QingyuError, ServiceError
 from qingyu.types import FloatArray, Query
 
 from .cache import Answer, Cache
@@ -131,6 +131,8 @@ class Service:
                         flight.waiters += 1
                         flights.append(flight)
                     continue
+            if not mine.works:
+                self.scheduler.check_room()  # what is known is told in an overload too
             future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             waiting[index] = mine.futures[key] = future
             mine.works.append((key, Work(call)))
@@ -145,7 +147,6 @@ class Service:
         return answers, waiting
 
     async def _fly(self, loaded: Loaded, flight: Flight, timeout: float | None) -> None:
-        self.scheduler.check_room()
         works = [work for _, work in flight.works]
         await self._compute(loaded, works, timeout, lambda: self._settle(flight))
 
@@ -207,7 +208,10 @@ class Service:
                 self.scheduler.check_size(sum(work.tokens for work in works))
             turn = _some(works)
             queries = [query for work in turn for query in work.queries]
-            answers = await self._ask(loaded, queries, deadline, follows)
+            try:
+                answers = await self._ask(loaded, queries, deadline, follows)
+            except DeadlineError:  # it is the whole request's, not this round's
+                raise DeadlineError(timeout or 0.0) from None
             follows = True
             light = sum(len(query.positions) for query in queries) <= INLINE_POSITIONS
             await self._do(light, go_on_all, turn, iter(answers))

@@ -23,8 +23,7 @@ class Ticket:
     arrival: float
     answers: list[FloatArray | None]
     left: int
-    waiting: int = 0
-    charge: int = 0
+    tokens_held: int = 0  # of its queries, those not answered yet
     error: BaseException | None = None
     settled: bool = False
     context: object = None

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from qingyu import __version__, bundle
 from qingyu.engine.threads import available_cpus
 from qingyu.errors import QingyuError
+from qingyu.service.admission import default_bound
 from qingyu.service.memory import give_back
 from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
@@ -27,6 +28,7 @@ from qingyu.settings import Settings
 
 from . import health, huggingface, jobs, models, protocol_v2, routes
 from .context import context_of
+from .direct import Direct
 from .errors import error_response, of_status
 from .gate import Gate
 from .metrics import Metrics
@@ -76,7 +78,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         partial(
             Scheduler,
             max_batch_tokens=settings.max_batch_tokens,
-            max_queue_tokens=settings.max_queue_tokens,
+            max_queue_tokens=settings.max_queue_tokens
+            or default_bound(lanes, settings.max_batch_tokens),
             max_request_tokens=settings.max_request_tokens,
             lanes=lanes,
         ),
@@ -118,13 +121,15 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
     )
     app.state.qingyu = state
     parts = (routes, jobs, models, huggingface, protocol_v2, health)
-    for router in (routes.task_router(), *(part.router for part in parts)):
+    tasks = routes.task_router()
+    for router in (tasks, *(part.router for part in parts)):
         app.include_router(router)
     app.router.routes.extend(page_routes())
     bodies = [row.request for row in ROWS]
     add_openapi(app, [*bodies, *(part.BODY for part in (routes, jobs, huggingface, protocol_v2))])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_middleware(Direct, routes=tasks.routes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,6 +1,8 @@
 """One table from error to status, and the one JSON shape of an error.
 
 {"error": {"code": "no_mask", "message": "...", "message_en": "...", "request_id": "..."}}
+
+and, where one of several texts is at fault, its "index" from 0.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from qingyu.errors import OverloadedError, QingyuError
+from qingyu.service.errors import ItemError
 
 # By code, so that an error keeps its status however it is wrapped. What is not here is 500.
 STATUS = {
@@ -62,6 +65,10 @@ class ErrorDetail(BaseModel):
     message: str
     message_en: str
     request_id: str
+    index: int | None = Field(
+        default=None,
+        description="多条文本中出错的是第几条，从 0 数 / which of several texts, from 0",
+    )
 
 
 class ErrorResponse(BaseModel):
@@ -74,6 +81,7 @@ class ForeignErrorResponse(BaseModel):
     error: str
     code: str
     request_id: str
+    index: int | None = None
 
 
 class RequestError(QingyuError):
@@ -119,15 +127,17 @@ def of_status(status: int) -> RequestError:
 
 def error_body(error: QingyuError, request_id: str, *, flat: bool = False) -> dict[str, object]:
     """`flat` is the shape of other services' protocols, whose clients expect a string."""
+    place = {"index": error.index} if isinstance(error, ItemError) else {}
     if flat:
         text = f"{error.zh} {error.en}"
-        return {"error": text, "code": error.code, "request_id": request_id}
+        return {"error": text, "code": error.code, "request_id": request_id, **place}
     return {
         "error": {
             "code": error.code,
             "message": error.zh,
             "message_en": error.en,
             "request_id": request_id,
+            **place,
         }
     }
 

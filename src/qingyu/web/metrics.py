@@ -91,8 +91,12 @@ class _ServiceNumbers:
         scheduler, stats, cache = service.scheduler, service.scheduler.stats, service.cache
         gauges: dict[str, tuple[str, float]] = {
             "requests_in_flight": ("Requests being answered", self._metrics.in_flight),
-            "queue_tokens": ("Tokens charged to the queue", scheduler.queued_tokens),
-            "queue_limit_tokens": ("Tokens the queue takes", scheduler.max_queue_tokens),
+            "queue_tokens": ("Tokens waiting", scheduler.queued_tokens),
+            "admitted_tokens": ("Tokens charged, waiting or running", scheduler.admission.held),
+            "queue_limit_tokens": (
+                "Charged tokens beyond which requests are refused now",
+                scheduler.admission.limit,
+            ),
             "seconds_per_token": ("Pace of late", scheduler.seconds_per_token),
             "workers_alive": ("Worker threads that work", service.workers.alive),
             "cache_bytes": ("Memory of cached answers", cache.bytes),
@@ -105,7 +109,7 @@ class _ServiceNumbers:
             "batch_queries": ("Queries in those batches", stats.queries),
             "batch_tokens": ("Tokens in those batches", stats.tokens),
             "busy_seconds": ("Time spent computing", stats.busy_seconds),
-            "refused": ("Requests refused for want of room", stats.refused),
+            "refused": ("Requests refused for want of room", scheduler.admission.refused),
             "expired": ("Requests past their deadline", stats.expired),
             "departed": ("Requests whose client left", stats.departed),
             "failed_batches": ("Batches that failed", stats.failed_batches),

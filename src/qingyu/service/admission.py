@@ -1,0 +1,84 @@
+"""Who is let in: tokens admitted and not answered yet, under a bound that falls in an overload.
+
+A queue is there for bursts: sixteen clients that ask in the same moment should all be let in, and
+what they brought is soon gone. A queue that stays long does nothing but make everyone wait, since
+the lanes are busy either way. So a burst may fill all of it; once it has overflowed only half is
+given away, which keeps the lanes busy and the wait of those let in short, until few are refused.
+
+The bound is in tokens and so in batches: it means the same share of a request's time on a fast
+model and on a slow one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHARE = 16  # one request is charged at most 1/SHARE of the bound
+LANE_BATCHES = 3  # of each lane, by default: one under way and two waiting
+LEAST_TOKENS = 768  # the default's least: sixteen clients of 48 tokens
+
+WINDOW_SECONDS = 5.0  # how often an overload is looked at again
+FEW = 0.1  # it is over when a smaller share than this was refused in a window
+
+
+def default_bound(lanes: int, max_batch_tokens: int) -> int:
+    """Tokens that may be in the house where nobody said how many."""
+    return max(LEAST_TOKENS, LANE_BATCHES * lanes * max_batch_tokens)
+
+
+@dataclass
+class Admission:
+    """The books of the scheduler, kept under its lock. Times are of the scheduler's clock.
+
+    bound:  tokens that a burst may fill
+    steady: tokens given away in an overload
+    held:   charges of the requests in the house, each at most `share`
+    tokens: all their tokens, from which the wait follows
+    """
+
+    bound: int
+    steady: int
+    held: int = 0
+    tokens: int = 0
+    refused: int = 0
+    overloaded: bool = False
+    _window_began: float = 0.0
+    _asked: int = 0
+    _denied: int = 0
+
+    @property
+    def share(self) -> int:
+        return max(1, self.bound // SHARE)
+
+    @property
+    def limit(self) -> int:
+        """The bound that holds now."""
+        return self.steady if self.overloaded else self.bound
+
+    @property
+    def full(self) -> bool:
+        """Whether even the smallest request would be refused."""
+        return self.held >= self.limit
+
+    def ask(self, cost: int, now: float) -> bool:
+        """Whether a request of `cost` tokens may come in. An empty house takes any."""
+        self._look(now)
+        self._asked += 1
+        return not self.held or self.held + min(cost, self.share) <= self.limit
+
+    def deny(self) -> None:
+        """A request that asked was refused."""
+        self.refused += 1
+        self._denied += 1
+        if not self.overloaded:
+            self.overloaded = True
+            self._asked = self._denied = 0
+
+    def _look(self, now: float) -> None:
+        passed = now - self._window_began
+        if 0 <= passed < WINDOW_SECONDS:
+            return
+        quiet = passed >= 2 * WINDOW_SECONDS or self._denied <= FEW * self._asked
+        self.overloaded = self.overloaded and not quiet
+        self._window_began = now
+        self._asked = self._denied = 0
