@@ -91,7 +91,8 @@ def test_a_clock_that_jumps_does_not_keep_an_overload(books: Admission) -> None:
 @pytest.mark.parametrize("costs", [(16,), MIXED])
 def test_a_minute_of_tenfold_overload(costs: tuple[int, ...]) -> None:
     """Ten times more arrives than can be computed: the lane stays busy, those let in wait no longer
-    than half the bound and a batch take, the rest are refused, and the next minute is as before."""
+    than half the bound and three batches take, the rest are refused at once, and the next minute is
+    as the one before."""
     house = Overloading()
     calm = house.run(60, 0.8, costs)
     assert calm.refused == 0
@@ -99,9 +100,9 @@ def test_a_minute_of_tenfold_overload(costs: tuple[int, ...]) -> None:
     mean = sum(costs) / len(costs)
     assert len(storm.waits) * mean * SECONDS_PER_TOKEN > 0.95 * 60
     assert storm.refused > 5 * len(storm.waits)
-    longest = (house.scheduler.admission.steady + 128) * SECONDS_PER_TOKEN
+    longest = (house.scheduler.admission.steady + 3 * 128) * SECONDS_PER_TOKEN
     late = sum(wait > longest for wait in storm.waits)
     assert late < 0.01 * len(storm.waits)  # the burst that began it
     after = house.run(60, 0.8, costs)
     assert after.refused == 0
-    assert sorted(after.waits)[-5] < longest
+    assert max(after.waits) < longest
