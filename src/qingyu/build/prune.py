@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 from qingyu.build.config import HEAD_WIDTH
 from qingyu.build.families import family
 from qingyu.build.families.encoder import Encoder, LayerNames
+from qingyu.build.importance import Importance, importances
+from qingyu.build.probe import read_texts
 from qingyu.build.sources.checkpoint import Checkpoint
 from qingyu.build.weights import Cut
 from qingyu.errors import BuildError
+from qingyu.types import FloatArray
 
 Kept: TypeAlias = NDArray[np.int64]
 
@@ -33,12 +37,15 @@ class Pruning:
     heads:        attention heads to keep in each layer
     feed_forward: feed-forward units to keep in each layer
     positions:    tokens of a text to keep places for
+    importance:   texts, one a line, by which to judge heads and units to first order; by
+                  magnitude without it
     """
 
     layers: tuple[int, ...] | None = None
     heads: int | None = None
     feed_forward: int | None = None
     positions: int | None = None
+    importance: Path | None = None
 
     def __bool__(self) -> bool:
         return any(value is not None for value in vars(self).values())
@@ -57,9 +64,15 @@ def prune(checkpoint: Checkpoint, pruning: Pruning) -> Checkpoint:
             f"the layers of {checkpoint.config.model_type} cannot be pruned (they share weights, "
             "or are of another kind)",
         )
+    if pruning.importance is not None and pruning.layers is not None:
+        # Importance is that in the model whose layers are gone.
+        checkpoint = prune(checkpoint, Pruning(layers=pruning.layers))
+        return prune(checkpoint, replace(pruning, layers=None))
+    judged = _judged(checkpoint, model, pruning)
     names, cuts = _kept_layers(model, pruning)
     for new, old in names.items():
-        cuts |= _cut_layer(model, model.layer_names(new), model.layer_names(old), pruning)
+        known = judged[old] if judged else None
+        cuts |= _cut_layer(model, model.layer_names(new), model.layer_names(old), pruning, known)
     if pruning.positions is not None:
         rows = _at_most(pruning.positions, model.positions, "positions") + model.first_position
         cuts[model.position_name] = Cut(model.position_name, ((0, np.arange(rows)),))
@@ -113,43 +126,55 @@ def _kept_layers(model: Encoder, pruning: Pruning) -> tuple[Mapping[int, int], d
     return dict(enumerate(kept)), cuts
 
 
+def _judged(checkpoint: Checkpoint, model: Encoder, pruning: Pruning) -> list[Importance]:
+    """How important the parts of each layer are, where that is to be found out."""
+    if pruning.importance is None:
+        return []
+    if pruning.heads is None and pruning.feed_forward is None:
+        raise _error(
+            "--importance 用来取舍注意力头与前馈单元，需要 --heads 或 --feed-forward",
+            "--importance chooses among heads and feed-forward units; it needs --heads or "
+            "--feed-forward",
+        )
+    return importances(checkpoint, model, read_texts(pruning.importance))
+
+
 def _cut_layer(
-    model: Encoder, new: LayerNames, old: LayerNames, pruning: Pruning
+    model: Encoder, new: LayerNames, old: LayerNames, pruning: Pruning, known: Importance | None
 ) -> dict[str, Cut]:
-    """Rows and columns of one layer that stay, by magnitude."""
+    """Rows and columns of one layer that stay, by importance or by magnitude."""
     cuts: dict[str, Cut] = {}
     if pruning.heads is not None:
         count = _at_most(pruning.heads, model.heads_per_layer, "heads")
-        columns = _best_heads(model, old, count)
+        heads = _largest(known.heads if known else _head_magnitudes(model, old), count)
+        columns = (heads[:, None] * model.head_width + np.arange(model.head_width)).ravel()
         for part in HEADS:
             cuts |= _rows(getattr(new, part), getattr(old, part), columns)
         cuts |= _columns(new.attended, old.attended, columns)
     if pruning.feed_forward is not None:
         count = _at_most(pruning.feed_forward, model.feed_forward, "feed_forward")
-        units = _best_units(model, old, count)
+        units = _largest(known.units if known else _unit_magnitudes(model, old), count)
         cuts |= _rows(new.inner, old.inner, units)
         cuts |= _columns(new.outer, old.outer, units)
     return cuts
 
 
-def _best_heads(model: Encoder, names: LayerNames, count: int) -> Kept:
-    """Columns of the heads whose values and output matrices are largest together."""
+def _head_magnitudes(model: Encoder, names: LayerNames) -> FloatArray:
+    """Squares of each head's values and output matrix, multiplied and summed, [heads]."""
     width = model.heads_per_layer * model.head_width
     value = model.weights.get(f"{names.value}.weight", width, model.hidden)
     output = model.weights.get(f"{names.attended}.weight", model.hidden, width)
     strength = np.square(value).sum(axis=1) * np.square(output).sum(axis=0)
-    heads = _largest(strength.reshape(model.heads_per_layer, -1).sum(axis=1), count)
-    places = heads[:, None] * model.head_width + np.arange(model.head_width)
-    return np.asarray(places.ravel(), np.int64)
+    return np.asarray(strength.reshape(model.heads_per_layer, -1).sum(axis=1))
 
 
-def _best_units(model: Encoder, names: LayerNames, count: int) -> Kept:
+def _unit_magnitudes(model: Encoder, names: LayerNames) -> FloatArray:
     inner = model.weights.get(f"{names.inner}.weight", model.feed_forward, model.hidden)
     outer = model.weights.get(f"{names.outer}.weight", model.hidden, model.feed_forward)
-    return _largest(np.square(inner).sum(axis=1) * np.square(outer).sum(axis=0), count)
+    return np.asarray(np.square(inner).sum(axis=1) * np.square(outer).sum(axis=0))
 
 
-def _largest(strength: NDArray[np.float32], count: int) -> Kept:
+def _largest(strength: FloatArray, count: int) -> Kept:
     """Indices of the `count` largest numbers, in rising order."""
     return np.sort(np.argsort(-strength, kind="stable")[:count])
 

@@ -78,6 +78,14 @@ def build(
         int | None,
         typer.Option(min=1, help="每层保留几个前馈单元 / Feed-forward units to keep in a layer."),
     ] = None,
+    importance: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="按这些文本上的一阶重要性取舍头与单元 / Choose heads and units by first-order "
+            "importance on these texts, not by magnitude.",
+        ),
+    ] = None,
     positions: Annotated[
         int | None, typer.Option(min=8, help="最多读几个词元 / Tokens of a text to keep room for.")
     ] = None,
@@ -97,7 +105,7 @@ def build(
         measure=measure,
         licence=licence,
         words=_words(words_from, words),
-        pruning=Pruning(_numbers(layers), heads, feed_forward, positions),
+        pruning=Pruning(_numbers(layers), heads, feed_forward, positions, importance),
     )
     built = _build(source, out, options)
     _show(built)
