@@ -42,6 +42,11 @@ COMMANDS: list[tuple[list[str], Callable[[Model], Any], str]] = [
     ),
     (["similar", *ASKED], lambda m: m.similarity(*ASKED), "相似"),
     (["ner", NAMES], lambda m: m.token_classification(NAMES), "王小明"),
+    (
+        ["ner", NAMES, "--strategy", "none"],
+        lambda m: m.token_classification(NAMES, aggregation_strategy="none"),
+        "B-PER",
+    ),
     (["embed", PRAISE], lambda m: m.embed(PRAISE), "512"),
 ]
 
@@ -108,6 +113,7 @@ def test_a_file_is_ranked(command: str, capsys: pytest.CaptureFixture[str], tmp_
         ["zero-shot", "-l", "体育", "-t", "没有空位", "一"],
         ["classify", "一", "--head", "missing"],
         ["check", "一", "--threshold", "-1"],
+        ["ner", "一", "--strategy", "best"],
     ],
 )
 def test_mistakes_are_told(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:

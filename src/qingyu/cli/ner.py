@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from qingyu.cli.texts import (
     DEFAULT_MODEL,
@@ -24,6 +26,13 @@ COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
 def ner(
     texts: Texts = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            "--strategy",
+            help="合并词元：none、simple、first、average、max、viterbi / How tokens are joined.",
+        ),
+    ] = None,
     head: HeadName = None,
     model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
@@ -38,7 +47,11 @@ def ner(
         model,
         threads,
         as_json,
-        lambda m, batch: m.token_classification(batch, head=head),
+        lambda m, batch: m.token_classification(
+            batch,
+            aggregation_strategy=strategy,  # type: ignore[arg-type]  # the task checks it
+            head=head,
+        ),
         draw,
     )
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from qingyu.tasks import heads, windows
-from qingyu.tasks.checks import checked_choice, checked_text
+from qingyu.tasks.checks import checked_choice, checked_text, wrong
 from qingyu.tasks.context import Context
-from qingyu.tasks.numbers import softmax
+from qingyu.tasks.labelling import BEGINS, ENDS, likeliest_path, parsed
+from qingyu.tasks.numbers import log_softmax, softmax
 from qingyu.text.tokenizer import Tokenizer, Tokens
 from qingyu.types import Aggregation, Entity, FloatArray, Span, Steps, TokenClassificationResult
 
 NAME = "token-classification"
 OUTSIDE = "O"
-BEGINS, GOES_ON, ENDS = "BSU", "IMEL", "ESLU"  # letters of the BIO, BIOES, BMEWO and BILOU schemes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def token_classification(
     context: Context,
     text: str,
     *,
-    aggregation_strategy: Aggregation = "simple",
+    aggregation_strategy: Aggregation | None = None,
     ignore_labels: Sequence[str] = (OUTSIDE,),
     head: str | None = None,
 ) -> Steps[TokenClassificationResult]:
@@ -40,16 +40,22 @@ def token_classification(
 
     `aggregation_strategy` as in transformers: "none" gives every labelled token, "simple" joins
     tokens that belong together, "first", "average" and "max" first settle one label a word.
-    Labels of `ignore_labels` are left out. A long text is read in overlapping windows, and every
-    token is labelled where it has most context, so nothing is cut. Raises
-    InputError and TaskNotSupportedError.
+    "viterbi" joins as "simple" does, after giving all tokens together the likeliest labels that
+    follow each other as the scheme has it; without a strategy, a head of single characters does
+    this, and any other "simple". Labels of `ignore_labels` are left out. A long text is read in
+    overlapping windows, and every token is labelled where it has most context, so nothing is cut.
+    Raises InputError and TaskNotSupportedError.
     """
     name = context.head(NAME, heads.tagger, head)
-    checked_choice(aggregation_strategy, "aggregation_strategy", Aggregation)
-    text = checked_text(text)
     info = context.heads[name]
-    tokenizer = context.tokenizer
     by_character = info.unit == "character"
+    if aggregation_strategy is None:
+        aggregation_strategy = "viterbi" if by_character else "simple"
+    checked_choice(aggregation_strategy, "aggregation_strategy", Aggregation)
+    if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Sequence):
+        raise wrong("ignore_labels", "字符串列表", "a list of strings", repr(ignore_labels)[:60])
+    text = checked_text(text)
+    tokenizer = context.tokenizer
     tokens = tokenizer.characters(text) if by_character else tokenizer.tokens(text)
     if not tokens.ids:
         return TokenClassificationResult(text, ())
@@ -59,22 +65,23 @@ def token_classification(
         context.query(tokens.ids[start:end], range(first - start, last - start), name)
         for (start, end), (first, last) in zip(spans, cores, strict=True)
     ]
-    scores = softmax(np.concatenate((yield queries)))
+    logits = np.concatenate((yield queries))
 
-    if aggregation_strategy in ("none", "simple"):
-        words = [[i] for i in range(len(tokens.ids))]
-        settle = SETTLE["first"]
-    else:
-        words = [[i] for i in range(len(tokens.ids))] if by_character else whole_words(
-            tokenizer, tokens, text
-        )  # fmt: skip
+    words = [[i] for i in range(len(tokens.ids))]
+    rows = softmax(logits)
+    if aggregation_strategy in SETTLE:
+        if not by_character:
+            words = whole_words(tokenizer, tokens, text)
         settle = SETTLE[aggregation_strategy]
-    pieces = []
-    for word in words:
-        row = settle(scores[word])
-        best = int(row.argmax())
-        span = (tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1])
-        pieces.append(Piece(span, info.labels[best], float(row[best])))
+        rows = np.stack([settle(rows[word]) for word in words])
+    if aggregation_strategy == "viterbi":
+        chosen = likeliest_path(info.labels, log_softmax(logits))
+    else:
+        chosen = rows.argmax(axis=1).tolist()
+    pieces = [
+        Piece((tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1]), info.labels[i], row[i])
+        for word, row, i in zip(words, rows.tolist(), chosen, strict=True)
+    ]
     groups = [[piece] for piece in pieces] if aggregation_strategy == "none" else joined(pieces)
     entities = []
     for group in groups:
@@ -127,11 +134,3 @@ def joined(pieces: Sequence[Piece]) -> list[list[Piece]]:
                 continue
         groups.append([piece])
     return groups
-
-
-def parsed(label: str) -> tuple[str, str]:
-    """The letter of the scheme and the kind: B-PER is B and PER; a bare label goes on as I."""
-    place, dash, kind = label.partition("-")
-    if dash and len(place) == 1 and place in BEGINS + GOES_ON:
-        return place, kind
-    return "I", label

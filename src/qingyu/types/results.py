@@ -17,7 +17,8 @@ LongText: TypeAlias = Literal["windows", "end", "error"]
 """A text too long for a classifier: read in overlapping windows, cut at its end, or refused."""
 LongPair: TypeAlias = Literal["end", "error"]
 """A pair too long: cut at the end of the longer text, or refused."""
-Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max"]
+Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max", "viterbi"]
+"""How labels of tokens become spans."""
 
 
 class Result:

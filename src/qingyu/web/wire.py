@@ -248,8 +248,9 @@ class TokensRequest(EachText):
     TASK: ClassVar[str] = "token-classification"
 
     text: str | Texts = Field(description="文本 / texts", examples=["王小明在北京大学读书。"])
-    aggregation_strategy: Aggregation = Field(
-        default="simple", description="如何合并词元 / how tokens are joined"
+    aggregation_strategy: Aggregation | None = Field(
+        default=None,
+        description="如何合并词元，默认随头 / how tokens are joined; by the head",
     )
     head: Head = None
 
