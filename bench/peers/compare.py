@@ -12,18 +12,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 import numpy as np
 from environments import ROOT, folder_bytes, installed_bytes, problem, versions
+from limits import measure, theory
 from made import MakingError, files
 from origin import origin
 from peer import Peer, PeerError
-from workloads import WORKLOADS, Workload, judged, read_lines, texts_for
+from work import least
+from workloads import WORKLOADS, Workload, judged, read_lines, texts_for, tokens
 
 OURS = "qingyu:int8"
 PEERS = {
@@ -124,6 +129,7 @@ def agreement(task: str, found: Any, reference: Any) -> dict[str, float]:
 
 def main() -> None:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and let no stopped peer stay
     lines = read_lines(options.texts)
     masks = options.task == "fill-mask"
     workloads = [(one, texts_for(one, lines, masks)) for one in WORKLOADS]
@@ -137,8 +143,11 @@ def main() -> None:
         "rounds": options.rounds,
         "ours": OURS,
         "missing": {},
+        "work": {one.name: work(options, one, texts) for one, texts in workloads},
+        "limits": {"int8": [], "copy": []},
         "peers": {},
     }
+    results["theory"] = theory(results["machine"])
     begin = time.perf_counter()
     peers: dict[str, Peer] = {}
 
@@ -157,11 +166,15 @@ def main() -> None:
                 print(f"{name} answers {took:.2f} s after its start", flush=True)
             except (MakingError, PeerError) as error:
                 drop(name, error)
+        if OURS not in peers:
+            raise SystemExit(f"{OURS} does not run: {results['missing'][OURS]}")
         for name, reason in try_all(peers, workloads).items():
             drop(name, reason)
         judge(peers, results, judged(lines, masks))
         ours = peers[OURS]
         for turn in range(options.rounds):
+            for limit, value in measure(options.threads).items():
+                results["limits"][limit].append(value)
             for workload, texts in workloads:
                 others = order([peer for peer in peers.values() if peer is not ours], turn)
                 for name, lists in turns(workload, texts, ours, others).items():
@@ -181,6 +194,13 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=1) + "\n")
     table(results)
+
+
+def work(options: argparse.Namespace, workload: Workload, texts: list[str]) -> dict[str, float]:
+    """The least work of one text of a workload, a batch's weights shared by its texts."""
+    lengths = [tokens(text) for text in texts[: workload.batch]]
+    found = least(options.checkpoint, lengths, head=options.task == "fill-mask")
+    return {name: value / workload.batch for name, value in asdict(found).items()}
 
 
 def try_all(peers: dict[str, Peer], workloads: list[tuple[Workload, list[str]]]) -> dict[str, str]:

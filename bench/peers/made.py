@@ -26,6 +26,15 @@ SAME = {
     "openvino:int8_f32": "openvino:int8",
     "fastembed:fp32": "onnx_runtime:embed",
 }
+# What is made of another's files and not of the checkpoint alone.
+BASE = {
+    "onnx_runtime:int8": "onnx_runtime:fp32",
+    "onnx_runtime:fused": "onnx_runtime:fp32",
+    "onnx_runtime:fused_int8": "onnx_runtime:fused",
+    "openvino:fp32": "onnx_runtime:fp32",
+    "openvino:weights": "onnx_runtime:fp32",
+    "openvino:int8": "onnx_runtime:fp32",
+}
 
 
 class MakingError(Exception):
@@ -57,6 +66,8 @@ def make(checkpoint: Path, engine: str, variant: str, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     command = [str(python(home)), "-m", f"makers.{engine}", str(checkpoint), variant, str(aside)]
+    if base := BASE.get(f"{engine}:{variant}"):
+        command.append(str(files(checkpoint, base)))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     run = subprocess.run(
         command, cwd=HERE, capture_output=True, text=True, check=False, env=environment

@@ -48,10 +48,14 @@ class Peer:
                 text=True,
                 start_new_session=True,  # a group of its own, to be stopped as one
             )
-        self._read()
+        try:
+            self._read()
+        except BaseException:  # told to end, too
+            self.close()
+            raise
         self.start_seconds = time.perf_counter() - begin
         self.idle = self.memory()
-        self._signal(signal.SIGSTOP)
+        self._stop()
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command while awake, and return its answer."""
@@ -67,7 +71,7 @@ class Peer:
         try:
             yield
         finally:
-            self._signal(signal.SIGSTOP)
+            self._stop()
 
     def memory(self) -> dict[str, int]:
         """Bytes resident now ("rss") and at most so far ("peak"), as Linux tells."""
@@ -82,6 +86,12 @@ class Peer:
         if self.process.poll() is None:
             self._signal(signal.SIGKILL)
         self.process.communicate()
+
+    def _stop(self) -> None:
+        """Return when all its threads stand still, or it has ended."""
+        self._signal(signal.SIGSTOP)
+        if self.process.returncode is None:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process.poll() is None:

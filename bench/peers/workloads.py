@@ -53,6 +53,11 @@ def texts_for(workload: Workload, lines: list[str], masks: bool = True) -> list[
     return cut(lines, workload.length, count, workload.length, masks)
 
 
+def tokens(text: str) -> int:
+    """Tokens of a text made here, with [CLS] and [SEP]."""
+    return len(text.replace("[MASK]", "_")) + 2
+
+
 def judged(lines: list[str], masks: bool = True) -> list[str]:
     """Texts for comparing answers, other places and lines than those that are timed."""
     lines = [line[:JUDGED_LENGTH] for line in lines]

@@ -1,7 +1,10 @@
-"""A checkpoint as an ONNX graph, as optimum exports it: python -m makers.onnx_runtime ...
+"""A checkpoint as an ONNX graph, as optimum exports it.
+
+    python -m makers.onnx_runtime CHECKPOINT VARIANT FOLDER [BASE]
 
 fp32: what PyTorch exports. int8: stock dynamic quantisation of it, weights S8 per channel. fused
 and fused_int8: the same after onnxruntime's own transformer optimiser. embed: the encoder alone.
+BASE is the folder of what a variant is made of.
 """
 
 from __future__ import annotations
@@ -52,22 +55,14 @@ def fuse(whole: Path, checkpoint: Path, out: Path) -> None:
 
 
 def main() -> None:
-    checkpoint, variant, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    out = folder / "model.onnx"
+    checkpoint, variant, *folders = sys.argv[1:]
+    out, *base = (Path(folder) / "model.onnx" for folder in folders)
     if variant in ("fp32", "embed"):
-        export(checkpoint, out, head=variant == "fp32")
-        return
-    steps = [folder / "whole.onnx", folder / "fused.onnx"]
-    export(checkpoint, steps[0])
-    if variant.startswith("fused"):
-        fuse(steps[0], checkpoint, steps[1])
-    last = steps[variant.startswith("fused")]
-    if variant.endswith("int8"):
-        quantise(last, out)
+        export(Path(checkpoint), out, head=variant == "fp32")
+    elif variant == "fused":
+        fuse(base[0], Path(checkpoint), out)
     else:
-        last.rename(out)
-    for step in steps:
-        step.unlink(missing_ok=True)
+        quantise(base[0], out)
 
 
 if __name__ == "__main__":

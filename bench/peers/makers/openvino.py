@@ -1,4 +1,6 @@
-"""A checkpoint as OpenVINO's own format: python -m makers.openvino CHECKPOINT VARIANT FOLDER.
+"""A checkpoint as OpenVINO's own format.
+
+    python -m makers.openvino CHECKPOINT VARIANT FOLDER ONNX_FOLDER
 
 fp32: converted. weights: INT8 weights by NNCF; activations are quantised when it runs. int8: NNCF's
 post-training quantisation of weights and activations, calibrated on texts.
@@ -11,8 +13,6 @@ from pathlib import Path
 
 from engines.padded import encoder
 
-from makers.onnx_runtime import export
-
 TEXTS = Path(__file__).parents[3] / "tests" / "golden" / "sentences.txt"
 
 
@@ -20,14 +20,12 @@ def main() -> None:
     import nncf
     import openvino
 
-    checkpoint, variant, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    whole = folder / "whole.onnx"
-    export(checkpoint, whole)
-    model = openvino.convert_model(whole)
+    checkpoint, variant, folder, base = sys.argv[1:]
+    model = openvino.convert_model(Path(base) / "model.onnx")
     if variant == "weights":
         model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
     if variant == "int8":
-        encode = encoder(checkpoint)
+        encode = encoder(Path(checkpoint))
         texts = [line for line in TEXTS.read_text("utf-8").splitlines() if line.strip()]
         samples = [encode([text[:400]])[0] for text in texts]
         model = nncf.quantize(
@@ -37,8 +35,7 @@ def main() -> None:
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(samples),
         )
-    openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
-    whole.unlink()
+    openvino.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""A peer's process answers in its turn and stands still in between."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import instructions
+import peer
+import pytest
+import worker
+from compare import order
+from peer import Peer, PeerError
+
+from qingyu import bundle
+from qingyu.bundle import DEFAULT
+
+pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+
+
+def state(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Peers run in this interpreter, and log into a folder that goes."""
+    monkeypatch.setattr(peer, "python", lambda _name: Path(sys.executable))
+    monkeypatch.setattr(peer, "CACHE", tmp_path)
+    return bundle.find(DEFAULT)
+
+
+@pytest.mark.slow
+def test_a_peer_stands_still_but_for_its_turn(here: Path) -> None:
+    """It is stopped after it is loaded and after each answer, and answers all the same."""
+    one = Peer("qingyu:int8", "fill-mask", here, here, 1)
+    try:
+        assert state(one.process.pid) == "T"
+        texts = ["今天天气真[MASK]啊。", "他是[MASK]国人。"]
+        found = one.ask(texts=texts, batch=2)["answers"]
+        assert [len(candidates) for candidates in found] == [5, 5]
+        assert one.ask(texts=texts, batch=1, seconds=0.0)["calls"] >= worker.LEAST
+        assert state(one.process.pid) == "T"
+        assert one.memory()["peak"] >= one.memory()["rss"] > 0
+    finally:
+        one.close()
+    assert one.process.poll() is not None
+
+
+@pytest.mark.slow
+def test_a_peer_that_cannot_load_says_why(here: Path) -> None:
+    """The library's own error is the reason, and no process stays."""
+    with pytest.raises(PeerError, match="ModelNotFoundError"):
+        Peer("qingyu:int8", "fill-mask", here / "absent", here, 1)
+
+
+def test_a_slow_call_counts_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of half a second warm themselves up; short ones have one that is not counted."""
+    clock = iter(range(1000))
+    monkeypatch.setattr(worker.time, "perf_counter", lambda: next(clock) * 1.0)
+    asked: list[list[str]] = []
+    assert worker.timed(asked.append, [["a"]], 0.15)["calls"] == len(asked) == 1
+    asked.clear()
+    monkeypatch.setattr(worker.time, "perf_counter", lambda: next(clock) * 0.01)
+    assert worker.timed(asked.append, [["a"]], 0.0)["calls"] == worker.LEAST == len(asked) - 1
+
+
+def test_everybody_comes_first_once() -> None:
+    """Over as many rounds as peers, no peer keeps its place, and every other round runs back."""
+    names = ["a", "b", "c", "d"]
+    rounds = [order(names, turn) for turn in range(4)]  # type: ignore[arg-type]
+    assert all(sorted(one) == names for one in rounds)
+    assert len({tuple(one) for one in rounds}) == 4
+
+
+def test_more_instructions_than_allowed_are_told() -> None:
+    """Only a count above the tolerance is worse, and the line says by how much."""
+    baseline = {"16 tokens": 1000, "128 tokens": 1000}
+    assert instructions.compare({"16 tokens": 1030, "128 tokens": 900}, baseline) == []
+    (line,) = instructions.compare({"16 tokens": 1031, "128 tokens": 900}, baseline)
+    assert line.startswith("16 tokens: 1,031 instructions, +3.1%")
