@@ -12,7 +12,7 @@ REFERENCE := .venv-reference
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel bench load bench-report install-size screenshots readme test-reference clean
+.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size screenshots readme test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -42,8 +42,14 @@ bench: $(TESTABLE) ## one short sentence, in the model and over HTTP
 load: $(TESTABLE) ## many clients against one service on this machine
 	$(BIN)/python bench/load.py
 
-bench-report: $(TESTABLE) ## docs/performance.md from the results of bench/peers/compare.py
+peers: $(TESTABLE) ## every figure of docs/performance.md, side by side with peers (CHECKPOINT=, TEXTS=); an hour
+	$(BIN)/python bench/peers/everything.py $(CHECKPOINT) --texts $(TEXTS)
+
+bench-report: $(TESTABLE) ## docs/performance.md from bench/results
 	$(BIN)/python bench/peers/report.py bench/results
+
+instructions: $(TESTABLE) ## instructions an answer takes, by valgrind, against the committed baseline
+	$(BIN)/python bench/instructions.py
 
 install-size: $(INSTALLED) ## what a clean environment weighs, and how long `import qingyu` takes
 	$(BIN)/python bench/install_size.py

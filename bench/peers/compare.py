@@ -137,7 +137,7 @@ def main() -> None:
         "kind": "peers",
         "task": options.task,
         **origin(options.threads),
-        "checkpoint": options.checkpoint.name,
+        "checkpoint": options.name or options.checkpoint.name,
         "trained": not (options.checkpoint / "random").exists(),
         "texts": options.texts.name,
         "rounds": options.rounds,
@@ -249,6 +249,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--task", choices=sorted(PEERS), default="fill-mask")
     parser.add_argument("--texts", type=Path, default=ROOT / "tests/golden/sentences.txt")
+    parser.add_argument("--name", help="what to call the checkpoint; default: its folder's name")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))

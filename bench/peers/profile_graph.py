@@ -95,13 +95,14 @@ def show(name: str, found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="time of the encoder by kind of node")
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--name", help="what to call the checkpoint; default: its folder's name")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     bundle = files(options.checkpoint.resolve(), "qingyu:int8")
     vocabulary = read_manifest(bundle).sizes.vocab_size
     heap.keep()
     found: dict[str, Any] = {"kind": "profile", **origin(1)}
-    found |= {"checkpoint": options.checkpoint.resolve().name, "shapes": {}}
+    found |= {"checkpoint": options.name or options.checkpoint.resolve().name, "shapes": {}}
     for batch, length in SHAPES:
         name = f"{batch}x{length}"
         found["shapes"][name] = profile(bundle / ENCODER, vocabulary, batch, length)

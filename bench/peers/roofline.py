@@ -38,7 +38,7 @@ def main() -> None:
     encoder = Session(bundle / ENCODER)
     draw = np.random.default_rng(0)
     found: dict[str, Any] = {"kind": "roofline", **origin(threads)}
-    found |= {"checkpoint": options.checkpoint.name, "rounds": options.rounds}
+    found |= {"checkpoint": options.name or options.checkpoint.name, "rounds": options.rounds}
     found |= {"theory": theory(found["machine"]), "limits": {"int8": [], "copy": []}, "shapes": {}}
     for _ in range(options.rounds):
         limits = measure(threads)
@@ -75,6 +75,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="attained share of the machine's INT8 peak")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--name", help="what to call the checkpoint; default: its folder's name")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     options.checkpoint = options.checkpoint.resolve()

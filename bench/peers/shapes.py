@@ -136,8 +136,8 @@ def write(name: str, out: Path) -> None:
         else:
             weights[tensor] = (draw.standard_normal(shape) * 0.02).astype(np.float32)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    (folder / "random").touch()  # so that nobody judges the answers
     write_tokenizer(folder)
+    (folder / "random").touch()  # so that nobody judges the answers
 
 
 def write_tokenizer(folder: Path) -> None:
@@ -148,9 +148,11 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def main() -> None:
+    out = Path(sys.argv[1])
     for name in sys.argv[2:] or SHAPES:
-        write(name, Path(sys.argv[1]))
-        print(name)
+        if not (out / name / "random").exists():  # what is written last
+            write(name, out)
+        print(out / name)
 
 
 if __name__ == "__main__":
