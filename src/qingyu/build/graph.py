@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 21
+OPSET = 24
 MICROSOFT_OPSET = 1
 IR_VERSION = 10
 ALIGNMENT = 64  # a cache line, and what ONNX Runtime asks of mapped tensors is less

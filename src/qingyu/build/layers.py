@@ -45,7 +45,7 @@ class Layout:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.lengths = graph.input("lengths", np.int32, ["sequences"])
+        self.lengths = graph.cast(graph.input("lengths", np.int32, ["sequences"]), np.int64)
         self.grid = graph.input("grid", np.int64, ["sequences", "longest"])
         self.cells = graph.input("cells", np.int64, ["tokens"])
         self.rows = graph.input("rows", np.int64, ["rows"])
@@ -97,10 +97,8 @@ class Layers:
 
     def activated(self, x: str, linear: Linear, function: str) -> str:
         """`function(linear(x))`."""
-        if function == "gelu" and linear.bias is not None:
-            bias = self.graph.weight(f"{linear.name}.bias", linear.bias)
-            product = self.operand(x).product(linear.name, linear.matrix)
-            y = self.graph.microsoft("BiasGelu", product, bias)
+        if function == "gelu":
+            y = self.graph.node("Gelu", self.linear(x, linear))
             self.origins[y] = Origin("gelu")
             return y
         if function in ("gelu_new", "gelu_pytorch_tanh"):
@@ -129,12 +127,12 @@ class Layers:
         graph = self.graph
         operand = self.operand(x)
         if only_rows:
-            asked = operand.take(layout.rows).product(f"{query.name}.weight", query.matrix)
+            asked = operand.take(layout.rows).product(query.name, query.matrix, query.bias)
             q = graph.node("Gather", asked, layout.row_grid, axis=0)
             k, v = self.parted(operand, layout, key, value)
         else:
             q, k, v = self.parted(operand, layout, query, key, value)
-        return self._attended((q, k, v), (query, key, value), heads, layout, only_rows)
+        return self.attended((q, k, v), heads, layout, only_rows)
 
     def mixed(
         self,
@@ -149,26 +147,33 @@ class Layers:
         """Attention whose queries and keys read other rows, `asked`, than its values, `source`."""
         q, k = self.parted(self.operand(asked), layout, query, key)
         (v,) = self.parted(self.operand(source), layout, value)
-        return self._attended((q, k, v), (query, key, value), heads, layout)
+        return self.attended((q, k, v), heads, layout)
 
-    def _attended(
+    def attended(
         self,
         parts: tuple[str, str, str],
-        linears: tuple[Linear, Linear, Linear],
         heads: int,
         layout: Layout,
         only_rows: bool = False,
+        bias: str = "",
+        scale: float | None = None,
     ) -> str:
-        """softmax(q k / sqrt(width)) v with the biases added, back from rectangles to rows."""
-        graph, (query, _, value) = self.graph, linears
-        biases = np.concatenate([linear.bias for linear in linears if linear.bias is not None])
-        mixed = graph.microsoft(
-            "MultiHeadAttention",
-            *(*parts, graph.weight(f"{query.name}.biases", biases), layout.lengths),
-            num_heads=heads,
+        """softmax(q k * scale + bias) v of laid out queries, keys and values, back as rows.
+
+        bias:  float32 [1, heads, longest, longest]
+        scale: 1 / sqrt(width of a head) unless given
+        """
+        graph = self.graph
+        # Not MultiHeadAttention: that kernel copies each head's rows together before it begins.
+        mixed = graph.node(
+            "Attention",
+            *(*parts, bias, "", "", layout.lengths),
+            q_num_heads=heads,
+            kv_num_heads=heads,
+            scale=scale,
         )
-        flat = graph.node("Reshape", mixed, graph.constant([-1, value.outputs], np.int64))
-        return graph.node("Gather", flat, layout.row_cells if only_rows else layout.cells, axis=0)
+        cells = layout.row_cells if only_rows else layout.cells
+        return graph.node("Gather", graph.node("Flatten", mixed, axis=2), cells, axis=0)
 
     def parted(self, operand: Operand, layout: Layout, *linears: Linear) -> list[str]:
         """Products of one operand as one, parted and laid out: each [sequences, longest, width].
@@ -177,8 +182,11 @@ class Layers:
         is row t * parts + i: one Gather parts and lays out, and nothing else is copied.
         """
         graph, parts = self.graph, len(linears)
+        biases = [linear.bias for linear in linears if linear.bias is not None]
         product = operand.product(
-            f"{linears[0].name}.stacked", np.concatenate([linear.matrix for linear in linears])
+            f"{linears[0].name}.stacked",
+            np.concatenate([linear.matrix for linear in linears]),
+            np.concatenate(biases) if biases else None,
         )
         flat = graph.node("Reshape", product, graph.constant([-1, linears[0].outputs], np.int64))
         return [graph.node("Gather", flat, layout.part(i, parts), axis=0) for i in range(parts)]

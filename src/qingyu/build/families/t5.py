@@ -70,14 +70,7 @@ class T5:
             stem = f"encoder.block.{index}.layer"
             operand = layers.operand(self._norm(layers, x, f"{stem}.0.layer_norm"))
             q, k, v = layers.parted(operand, layout, *self._projections(f"{stem}.0.SelfAttention"))
-            mixed = graph.microsoft(
-                "MultiHeadAttention",
-                *(q, k, v, "", layout.lengths, bias),
-                num_heads=self.heads_per_layer,
-                scale=1.0,
-            )
-            flat = graph.node("Reshape", mixed, graph.constant([-1, self.width], np.int64))
-            rows = graph.node("Gather", flat, layout.cells, axis=0)
+            rows = layers.attended((q, k, v), self.heads_per_layer, layout, bias=bias, scale=1.0)
             x = self._added(layers, x, rows, f"{stem}.0.SelfAttention.o", self.width)
             x = self._feed_forward(layers, x, f"{stem}.1")
         x = self._norm(layers, x, "encoder.final_layer_norm")
