@@ -159,16 +159,17 @@ def _computing(
     from qingyu.jobs.windows import Answering
 
     # A batch a thread rather than all threads on a batch: none waits for another.
+    lanes = thread_count(threads)
     with (
         closing(qingyu.load(model, threads=1)) as loaded,
-        ThreadPoolExecutor(threads or thread_count()) as pool,
+        ThreadPoolExecutor(lanes) as pool,
     ):
         ask = asking(loaded, task, parameters, pool.map)
 
         def answering(inputs: Inputs) -> Answering:
             return Answering(ask, inputs)
 
-        yield locally(answering)
+        yield locally(answering, ahead=lanes)  # work for all of them while one is written
 
 
 def _parameters(labels: str | None, top_k: int | None, options: list[str] | None) -> dict[str, Any]:

@@ -109,9 +109,9 @@ def move(source: Path, target: Path, *, force: bool) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a small file at once: either the old or the new is there, never half. Raises
-    WriteError."""
-    fresh = path.with_name(path.name + ".new")
+    """Replace a small file at once: either the old or the new is there, never half, and after a
+    power cut perhaps the old again. Raises WriteError."""
+    fresh, first = path.with_name(path.name + ".new"), not path.exists()
     try:
         descriptor = os.open(
             fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW | BINARY, 0o666
@@ -124,7 +124,8 @@ def write_whole(path: Path, data: bytes) -> None:
         finally:
             os.close(descriptor)
         fresh.replace(path)
-        sync_folder(path.parent)
+        if first:
+            sync_folder(path.parent)
     except OSError as error:
         raise WriteError(path, error) from error
 

@@ -101,14 +101,15 @@ Compute: TypeAlias = Callable[[Reading], Iterator[Answered]]
 """The windows of a reading, answered, in order."""
 
 
-def locally(answering: Callable[[Inputs], Answering]) -> Compute:
-    """Compute in this process. What is known is kept from one file to the next."""
+def locally(answering: Callable[[Inputs], Answering], ahead: int = 1) -> Compute:
+    """Compute in this process, `ahead` windows begun behind the one that is written. What is known
+    is kept from one file to the next."""
     made: dict[Inputs, Answering] = {}
 
     def compute(reading: Reading) -> Iterator[Answered]:
         one = made.setdefault(reading.inputs, answering(reading.inputs))
         with closing(open_reader(reading.source, reading.position)) as reader:
-            yield from answer_all(read_windows(reader, reading.limits), one)
+            yield from answer_all(read_windows(reader, reading.limits), one, ahead)
 
     return compute
 

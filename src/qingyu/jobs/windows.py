@@ -25,14 +25,13 @@ Ask: TypeAlias = Callable[[Sequence[Texts]], Iterable[Outcome]]
 in the background until they are taken."""
 
 CACHE_BYTES = 32 << 20
-AHEAD = 1  # windows begun while one is being finished and written
 ENTRY_BYTES = 200  # what an entry of the cache takes beside its texts
 
 
 @dataclass(frozen=True)
 class Limits:
-    rows: int = 1024
-    characters: int = 50_000
+    rows: int = 512
+    characters: int = 25_000
 
 
 @dataclass(frozen=True)
@@ -139,13 +138,15 @@ class Answering:
             self._size -= _bytes(*self._known.popitem(last=False))
 
 
-def answer_all(windows: Iterable[Window], answering: Answering) -> Iterator[Answered]:
-    """The windows in their order. The next is read and begun before one is given, so that what
-    computes in the background has work while this one is written."""
+def answer_all(
+    windows: Iterable[Window], answering: Answering, ahead: int = 1
+) -> Iterator[Answered]:
+    """The windows in their order. The next `ahead` are read and begun before one is given, so that
+    what computes in the background has work while this one is written."""
     begun: deque[Callable[[], Answered]] = deque()
     for window in windows:
         begun.append(answering.begin(window))
-        if len(begun) > AHEAD:
+        if len(begun) > ahead:
             yield begun.popleft()()
     while begun:
         yield begun.popleft()()

@@ -47,7 +47,8 @@ def computing(
     _check(model, task, parameters)
     ours = not ray.is_initialized()
     if ours:
-        ray.init(address=None if address == "local" else address, log_to_driver=False)
+        local = {"include_dashboard": False} if address == "local" else {"address": address}
+        ray.init(**local, log_to_driver=False)
     try:
         count = slots or max(1, int(ray.cluster_resources().get("CPU", 1)))
         options = {
@@ -100,7 +101,7 @@ def _answered(
         compute=ActorPoolStrategy(size=slots),
         **options,
     )
-    for batch in answered.iter_batches(batch_size=1, prefetch_batches=slots):
+    for batch in answered.iter_batches(batch_size=1, prefetch_batches=0):
         for pickled in batch[COLUMN]:
             yield pickle.loads(pickled)  # noqa: S301 made by our own actors
 
