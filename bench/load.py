@@ -159,7 +159,8 @@ def service(options: argparse.Namespace) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     options.url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port), "--cache", "0"]
+    command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port)]
+    command += ["--cache", options.cache] if options.cache else []
     command += ["--log-level", "warning", *(["--model", options.model] if options.model else [])]
     process = subprocess.Popen([*command, *options.serve])
     try:
@@ -213,6 +214,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--hammer", action="store_true", help="ask again at once when refused")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.svg")
     parser.add_argument("serve", nargs="*", help="after --: flags for qingyu serve")
+    parser.set_defaults(cache="0")
     return parser.parse_args()
 
 

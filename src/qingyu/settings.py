@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     )
     max_request_tokens: int = Field(65_536, ge=1)
     timeout: float = Field(30.0, gt=0, description="seconds until a request is given up")
-    cache: ByteSize = Field(ByteSize(16 << 20), description="memory for answers; 0 is off")
+    cache: ByteSize = Field(ByteSize(4 << 20), description="memory for answers; 0 is off")
 
     # what clients may send
     max_body: ByteSize = Field(ByteSize(1 << 20), description="bytes of a request's body")

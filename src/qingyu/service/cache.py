@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+from hashlib import blake2b
 
-ENTRY_OVERHEAD = 320  # bytes of the dictionary slot, key tuple and objects of one entry (measured)
+from .work import Answer, Call
+
+# Bytes of one entry beside the answer's own: dictionary slot, key, objects, and what the heap
+# rounds up and leaves between (measured as resident memory after much coming and going).
+ENTRY_OVERHEAD = 512
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One result as it goes out: its JSON in UTF-8, and the tokens it cost to compute."""
-
-    body: bytes
-    tokens: int
+def key_of(digest: str, call: Call) -> bytes:
+    """Names the answer of a model to a call: a hash, since the call itself would take several times
+    the answer's room."""
+    named = repr((digest, call.task, call.inputs, call.parameters))
+    return blake2b(named.encode(), digest_size=16).digest()
 
 
 class Cache:
@@ -30,35 +33,38 @@ class Cache:
         self.bytes = 0
         self.hits = 0
         self.misses = 0
-        self._entries: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, Answer] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Hashable) -> Answer | None:
-        entry = self._entries.get(key)
-        if entry is None:
+        answer = self._entries.get(key)
+        if answer is None:
             self.misses += 1
             return None
         self.hits += 1
         self._entries.move_to_end(key)
-        return entry[0]
+        return answer
 
-    def put(self, key: Hashable, answer: Answer, key_bytes: int) -> None:
-        """Keep `answer`; `key_bytes` is what the key's own text takes. Larger than a sixteenth of
-        the limit is not kept: it would push out too many others."""
-        size = len(answer.body) + key_bytes + ENTRY_OVERHEAD
-        if size > self.limit // 16:
+    def put(self, key: Hashable, answer: Answer) -> None:
+        """Keep `answer`. One larger than a sixteenth of the limit is not kept: it would push out
+        too many others."""
+        if _size(answer) > self.limit // 16:
             return
         old = self._entries.pop(key, None)
         if old is not None:
-            self.bytes -= old[1]
-        self._entries[key] = (answer, size)
-        self.bytes += size
+            self.bytes -= _size(old)
+        self._entries[key] = answer
+        self.bytes += _size(answer)
         while self.bytes > self.limit:
-            _, (_, gone) = self._entries.popitem(last=False)
-            self.bytes -= gone
+            _, gone = self._entries.popitem(last=False)
+            self.bytes -= _size(gone)
 
     def clear(self) -> None:
         self._entries.clear()
         self.bytes = 0
+
+
+def _size(answer: Answer) -> int:
+    return len(answer.body) + ENTRY_OVERHEAD

@@ -10,16 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from qingyu.engine import heap
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
 from qingyu.types import FloatArray, Query
 
-from .cache import Answer, Cache
+from .cache import Cache, key_of
 from .errors import InferenceError, ItemError, RequestTooLargeError, StoppingError
 from .registry import Registry
 from .scheduler import Scheduler
 from .slots import Loaded
 from .ticket import Ticket
-from .work import Call, Work, go_on_all, start_all
+from .work import Answer, Call, Work, go_on_all, start_all
 from .workers import Workers
 
 log = logging.getLogger("qingyu.service")
@@ -30,6 +31,8 @@ INLINE_CHARACTERS = 600
 INLINE_POSITIONS = 4
 ROWS_AT_ONCE = 256  # of one request: a row may hold a number for every word of the vocabulary
 TICK_SECONDS = 0.25
+REFRESH_TICKS = 4
+TRIM_TICKS = 40  # what a rare long text took is given back; taking it again costs a millisecond
 
 
 @dataclass(eq=False)
@@ -119,7 +122,7 @@ class Service:
         waiting: dict[int, asyncio.Future[Answer]] = {}
         mine = Flight()
         for index, call in enumerate(calls):
-            key: Hashable = (loaded.model.digest, call) if caching else index
+            key: Hashable = key_of(loaded.model.digest, call) if caching else index
             if caching:
                 answers[index] = self.cache.get(key)
                 if answers[index] is not None:
@@ -182,7 +185,7 @@ class Service:
             if work.answer is not None:
                 future.set_result(work.answer)
                 if caching:
-                    self.cache.put(key, work.answer, 2 * work.call.size)
+                    self.cache.put(key, work.answer)
             else:
                 future.set_exception(work.error or error or StoppingError())
                 future.exception()  # seen, even if every client has left
@@ -245,14 +248,18 @@ class Service:
 
     async def _tend(self) -> None:
         """What has to happen even if nobody asks: deadlines pass, bundles change."""
-        ticks = 0
+        ticks = trimmed = 0
         while True:
             await asyncio.sleep(TICK_SECONDS)
             ticks += 1
             try:
                 self.scheduler.expire()
-                if ticks % 4 == 0:
+                if ticks % REFRESH_TICKS == 0:
                     await self.registry.refresh()
+                batches = self.scheduler.stats.batches
+                if ticks % TRIM_TICKS == 0 and batches != trimmed:
+                    trimmed = batches
+                    await asyncio.to_thread(heap.trim)
             except Exception:
                 log.exception("tending failed")
 

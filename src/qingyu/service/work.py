@@ -11,7 +11,6 @@ from typing import Any
 from qingyu.errors import QingyuError
 from qingyu.types import FloatArray, Query, Result, Steps
 
-from .cache import Answer
 from .errors import InferenceError
 from .slots import Model
 
@@ -23,6 +22,14 @@ _encoder = json.JSONEncoder(
     allow_nan=False,
     default=lambda value: _plain(value),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One result as it goes out: its JSON in UTF-8, and the tokens it cost to compute."""
+
+    body: bytes
+    tokens: int
 
 
 @dataclass(frozen=True)

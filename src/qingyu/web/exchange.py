@@ -10,8 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from qingyu.service.cache import Answer
-from qingyu.service.work import Call
+from qingyu.service.work import Answer, Call
 
 from .body import Watch, check_json, read_body
 from .context import context_of

@@ -16,8 +16,7 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from qingyu.errors import OverloadedError, QingyuError
-from qingyu.service.cache import Answer
-from qingyu.service.work import Call
+from qingyu.service.work import Answer, Call
 
 from .context import RequestContext, context_of
 from .errors import error_body
