@@ -40,6 +40,11 @@ COMMANDS: list[tuple[list[str], Callable[[Model], Any], str]] = [
         ),
         "体育",
     ),
+    (
+        ["zero-shot", "-l", "体育,财经", "--method", "cloze", GOAL],
+        lambda m: m.zero_shot(GOAL, ["体育", "财经"], method="cloze"),
+        "体育",
+    ),
     (["similar", *ASKED], lambda m: m.similarity(*ASKED), "相似"),
     (["ner", NAMES], lambda m: m.token_classification(NAMES), "王小明"),
     (
@@ -87,6 +92,15 @@ def test_lines_of_standard_input(
     assert last["text_pair"] == "狗"
 
 
+def test_labels_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, model: Model) -> None:
+    """One a line, described after a tab or by itself, as a mapping does it in Python."""
+    file = tmp_path / "labels.txt"
+    file.write_text("\ufeff体育\t球赛和运动员\n\n财经\n", "utf-8")
+    assert run(["zero-shot", "--labels-file", str(file), GOAL, "--json"]) == 0
+    expected = model.zero_shot(GOAL, {"体育": "球赛和运动员", "财经": "财经"})
+    assert json.loads(capsys.readouterr().out)["scores"] == list(expected.scores)
+
+
 @pytest.mark.parametrize("command", ["similar", "embed"])
 def test_a_file_is_ranked(command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Lines of a file come best first, numbered as in the file."""
@@ -110,6 +124,10 @@ def test_a_file_is_ranked(command: str, capsys: pytest.CaptureFixture[str], tmp_
         ["embed", "一", "二", "--against", "x"],
         ["zero-shot", "一"],
         ["zero-shot", "-l", "，", "一"],
+        ["zero-shot", "-l", "甲,乙", "--labels-file", "x", "一"],
+        ["zero-shot", "--labels-file", "/no/such/file", "一"],
+        ["zero-shot", "-l", "甲,乙", "--method", "guess", "一"],
+        ["zero-shot", "-l", "甲", "--method", "cloze", "一"],
         ["zero-shot", "-l", "体育", "-t", "没有空位", "一"],
         ["classify", "一", "--head", "missing"],
         ["check", "一", "--threshold", "-1"],

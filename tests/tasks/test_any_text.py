@@ -32,6 +32,10 @@ ASK: dict[str, tuple[str, Callable[[Model, Any], Any]]] = {
     "check": ("bert-masked-lm", lambda m, text: m.check(text)),
     "embed": ("bert-masked-lm", lambda m, text: m.embed(text)),
     "zero-shot": ("bert-nli", lambda m, text: m.zero_shot(text, ["体育", "财经", "天气"])),
+    "cloze": (
+        "bert-masked-lm",
+        lambda m, text: m.zero_shot(text, ["天气", "公司", "北京大学"], method="cloze"),
+    ),
     "classify": ("bert-sentiment", lambda m, text: m.classify(text)),
     "rank": (
         "bert-sentiment",
@@ -125,15 +129,17 @@ def assert_close(one: Any, other: Any) -> None:
         assert one == other
 
 
-@given(order=st.permutations(["体育", "财经", "科技", "天气"]), batch=st.integers(1, 5))
+@given(order=st.permutations(["天气", "公司", "北京大学", "书"]), batch=st.integers(1, 5))
 def test_order_of_labels_and_size_of_batches(order: list[str], batch: int, tiny: Tiny) -> None:
-    """Labels in any order and texts in any batches are scored the same."""
-    classifier = ZeroShotClassifier(tiny("bert-nli"))
+    """Labels in any order and texts in any batches are scored the same, however they are."""
     texts = ["今天天气真好。", "书", "公司去年的收入增长了。"]
-    expected = classifier.predict(texts, ["体育", "财经", "科技", "天气"])
-    found = classifier.predict(texts, order, batch_size=batch)
-    for one, other in zip(expected, found, strict=True):
-        assert_close(one, other)
+    for name, method in [("bert-nli", "entailment"), ("bert-masked-lm", "cloze")]:
+        classifier = ZeroShotClassifier(tiny(name))
+        expected = classifier.predict(texts, sorted(order), method=method)
+        found = classifier.predict(texts, order, batch_size=batch, method=method)
+        for one, other in zip(expected, found, strict=True):
+            assert one.labels == other.labels
+            assert_close(one, other)
 
 
 MASKED = {"score": 2500, "bytes": 2500, "check": 700}

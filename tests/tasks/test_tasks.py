@@ -60,12 +60,12 @@ def test_zero_shot_is_a_softmax_of_entailment(tokenizer: Tokenizer) -> None:
     """Scores are the softmax of the logits of the label that says entailment, best first."""
     logits = iter([1.0, 3.0, 2.0])
     context = a_context(tokenizer, NLI)
-    steps = table.ZERO_SHOT.begin(context, "球赛", ["甲", "乙", "丙"])
+    steps = table.ZERO_SHOT.begin(context, "球赛", ["丙", "乙", "甲"])
     result, [queries] = drive(steps, lambda _: [[9.0, next(logits), -9.0]])
-    assert result.labels == ("乙", "丙", "甲")
+    assert result.labels == ("乙", "甲", "丙")
     expected = np.exp([3, 2, 1]) / np.exp([3, 2, 1]).sum()
     np.testing.assert_allclose(result.scores, expected, rtol=1e-5)
-    text, hypothesis = tokenizer.tokens("球赛").ids, tokenizer.tokens("这段话说的是甲。").ids
+    text, hypothesis = tokenizer.tokens("球赛").ids, tokenizer.tokens("这段话说的是丙。").ids
     assert queries[0].input_ids.tolist() == tokenizer.framed_pair(text, hypothesis)[0].tolist()
 
 

@@ -15,7 +15,9 @@ from qingyu.cli.texts import (
     answer_texts,
     draw_bars,
     draw_text,
+    read_texts,
 )
+from qingyu.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,10 +26,18 @@ if TYPE_CHECKING:
 
 
 def zero_shot(
-    labels: Annotated[
-        str, typer.Option("--labels", "-l", help="标签，用逗号分开 / Labels, with commas between.")
-    ],
     texts: Texts = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", "-l", help="标签，用逗号分开 / Labels, with commas between."),
+    ] = None,
+    labels_file: Annotated[
+        str | None,
+        typer.Option(
+            "--labels-file",
+            help="标签文件，每行一个，可用制表符附描述 / A file of labels; tab, description.",
+        ),
+    ] = None,
     templates: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,6 +49,12 @@ def zero_shot(
     multi_label: Annotated[
         bool, typer.Option("--multi-label", help="各标签互不排斥 / Judge each label by itself.")
     ] = False,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method", help="entailment 逐个推理，cloze 一遍填空 / How labels are scored."
+        ),
+    ] = "entailment",
     model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -47,15 +63,35 @@ def zero_shot(
 
     例 / Example: qingyu zero-shot -l 体育,财经,科技 "主队在最后一分钟攻入制胜球。"
     """
+    wanted: str | list[tuple[str, str]]
+    if labels is not None and labels_file is None:
+        wanted = labels
+    elif labels_file is not None and labels is None:
+        wanted = read_labels(labels_file)
+    else:
+        raise InputError(
+            "请用 --labels 或 --labels-file 给出标签。",
+            "Give labels with either --labels or --labels-file.",
+        )
     parameters: dict[str, Any] = {"hypothesis_template": templates} if templates else {}
+    parameters |= {"multi_label": multi_label, "method": method}
     answer_texts(
         texts,
         model,
         threads,
         as_json,
-        lambda m, batch: m.zero_shot(batch, labels, multi_label=multi_label, **parameters),
+        lambda m, batch: m.zero_shot(batch, wanted, **parameters),
         draw,
     )
+
+
+def read_labels(path: str) -> list[tuple[str, str]]:
+    """Labels of a file, each with the words that describe it: itself, where there is no tab.
+
+    Raises InputError.
+    """
+    found = [line.partition("\t") for line in read_texts(path)]
+    return [(name.strip(), words.strip() or name.strip()) for name, _, words in found]
 
 
 def draw(screen: Console, result: ZeroShotResult) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from qingyu import bundle
 from qingyu.errors import InputError
 from qingyu.model.loaded import Model, load
-from qingyu.tasks import table
+from qingyu.tasks import zero_shot
 from qingyu.tasks.zero_shot import TEMPLATE, Labels
-from qingyu.types import LongText, ZeroShotResult
+from qingyu.types import ZeroShotResult
 
 EachLabels: TypeAlias = Labels | Sequence[Sequence[str]] | Sequence[Mapping[str, str]]
 """One set of labels for all texts, or a list with a set for each."""
@@ -39,27 +39,21 @@ class ZeroShotClassifier:
         texts: str | Sequence[str],
         labels: EachLabels,
         batch_size: int = 32,
-        *,
-        multi_label: bool = False,
-        truncate: LongText = "windows",
+        **parameters: Any,
     ) -> list[ZeroShotResult]:
-        """One result a text, in order; see `qingyu.tasks.zero_shot`.
+        """One result a text, in order. Parameters: see `qingyu.tasks.zero_shot`.
 
         `batch_size` texts are held at once; within it, pairs of text and label are cut into
         batches by tokens, and no answer depends on it. Raises InputError.
         """
-        return list(
-            self.stream(texts, labels, batch_size, multi_label=multi_label, truncate=truncate)
-        )
+        return list(self.stream(texts, labels, batch_size, **parameters))
 
     def stream(
         self,
         texts: str | Sequence[str],
         labels: EachLabels,
         batch_size: int = 32,
-        *,
-        multi_label: bool = False,
-        truncate: LongText = "windows",
+        **parameters: Any,
     ) -> Iterator[ZeroShotResult]:
         """The results of `predict` one by one, as the batches are done."""
         texts = [texts] if isinstance(texts, str) else list(texts)
@@ -68,21 +62,12 @@ class ZeroShotClassifier:
                 f"batch_size 应是正整数，收到 {batch_size!r}。",
                 f"batch_size should be a positive whole number, not {batch_size!r}.",
             )
-        sets = _sets(labels, len(texts))
-        for first in range(0, len(texts), batch_size):
-            part = range(first, min(first + batch_size, len(texts)))
+        asked = list(zip(texts, _sets(labels, len(texts)), strict=True))
+        parameters = {"hypothesis_template": self.hypothesis_template, **parameters}
+        for first in range(0, len(asked), batch_size):
+            part = asked[first : first + batch_size]
             yield from self.model.complete_all(
-                [
-                    table.ZERO_SHOT.begin(
-                        self.model.context,
-                        texts[i],
-                        sets[i],
-                        hypothesis_template=self.hypothesis_template,
-                        multi_label=multi_label,
-                        truncate=truncate,
-                    )
-                    for i in part
-                ]
+                [self.model.steps(zero_shot.NAME, *one, **parameters) for one in part]
             )
 
 

@@ -13,16 +13,18 @@ from qingyu.text.tokenizer import Tokenizer
 from qingyu.types import FloatArray, Query
 
 
-def pieces_of(tokenizer: Tokenizer, targets: str | Sequence[str]) -> dict[str, list[int]]:
+def pieces_of(
+    tokenizer: Tokenizer, targets: str | Sequence[str], name: str = "targets"
+) -> dict[str, list[int]]:
     """Each target once, with its tokens. Raises InputError where the vocabulary cannot spell it."""
     found = {}
-    for target in checked_strings([targets] if isinstance(targets, str) else targets, "targets"):
+    for target in checked_strings([targets] if isinstance(targets, str) else targets, name):
         known = tokenizer.token_to_id(target)
         ids = tokenizer.tokens(target).ids if known is None else [known]
         if not ids or tokenizer.unk_id in ids:
             raise InputError(
-                f"targets 中的「{target}」含有词表之外的字符。",
-                f"“{target}” in targets has characters that the vocabulary does not have.",
+                f"{name} 中的「{target}」含有词表之外的字符。",
+                f"“{target}” in {name} has characters that the vocabulary does not have.",
             )
         found[target] = ids
     return found

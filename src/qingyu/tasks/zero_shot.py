@@ -1,13 +1,14 @@
-"""Zero-shot classification 零样本分类: labels of one's own, by natural language inference.
+"""Zero-shot classification 零样本分类: labels of one's own, without training.
 
-Each label becomes a hypothesis, and its score is how far the text entails it (Yin, Hay and Roth
-2019, "Benchmarking Zero-shot Text Classification").
+By entailment each label becomes a hypothesis, and its score is how far the text entails it (Yin,
+Hay and Roth 2019, "Benchmarking Zero-shot Text Classification"): a pass for each label. As a cloze
+all labels are scored in one pass: see `qingyu.tasks.cloze`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -16,10 +17,11 @@ from qingyu.bundle import HeadInfo
 from qingyu.errors import InputError, TextTooLongError
 from qingyu.tasks import heads
 from qingyu.tasks.checks import checked_choice, checked_strings, checked_text, wrong
+from qingyu.tasks.cloze import cloze
 from qingyu.tasks.context import Context
 from qingyu.tasks.numbers import softmax
-from qingyu.tasks.reading import read
-from qingyu.types import FloatArray, LongText, Steps, ZeroShotResult
+from qingyu.tasks.reading import Reading, read
+from qingyu.types import FloatArray, LongText, Method, Query, Steps, ZeroShotResult
 
 NAME = "zero-shot-classification"
 TEMPLATE = "这段话说的是{}。"
@@ -36,6 +38,7 @@ def zero_shot(
     *,
     hypothesis_template: str | Sequence[str] = TEMPLATE,
     multi_label: bool = False,
+    method: Method = "entailment",
     truncate: LongText = "windows",
     head: str | None = None,
 ) -> Steps[ZeroShotResult]:
@@ -43,45 +46,73 @@ def zero_shot(
 
     `hypothesis_template` has {} where the label goes; of several, the scores are averaged. Scores
     are a softmax of the labels' entailment logits, or with `multi_label`, and for a single label,
-    of entailment against contradiction, each label by itself. A long text is read in overlapping
-    windows whose logits are averaged ("windows"), read from its beginning ("end"), or refused
-    ("error"). Raises InputError, TextTooLongError and TaskNotSupportedError.
+    of entailment against contradiction, each label by itself. `method="cloze"` asks a masked
+    language model once for all labels instead: quicker, coarser, and only to tell two labels or
+    more from each other. A long text is read in overlapping windows whose logits are averaged
+    ("windows"), read from its beginning ("end"), or refused ("error"). Raises InputError,
+    TextTooLongError and TaskNotSupportedError.
     """
-    name = context.head(NAME, heads.infers, head)
+    checked_choice(method, "method", Method)
+    by_entailment = method == "entailment"
+    name = context.head(NAME, heads.infers if by_entailment else heads.masked_lm, head)
     checked_choice(truncate, "truncate", LongText)
     if not isinstance(multi_label, bool):
         raise wrong("multi_label", "布尔值", "true or false", repr(multi_label))
     text = checked_text(text)
-    described = described_labels(candidate_labels)
+    # In one order however they came, so that sums over labels are the same to the last bit.
+    described = dict(sorted(described_labels(candidate_labels).items()))
     templates = checked_templates(hypothesis_template)
+    if by_entailment:
+        multi_label = multi_label or len(described) == 1
+        reading, logits = yield from inference(
+            context, name, text, list(described.values()), templates, truncate
+        )
+        scores = entailed(context.heads[name], logits, multi_label)
+    elif multi_label or len(described) == 1:
+        raise InputError(
+            'method="cloze" 比较各标签，至少要两个，且不能与 multi_label 同时使用。',
+            'method="cloze" compares labels: it takes two or more, and no multi_label.',
+        )
+    else:
+        reading, scores = yield from cloze(context, name, text, described, templates, truncate)
 
+    names, means = list(described), scores.mean(axis=0)
+    order = sorted(range(len(names)), key=lambda i: (-means[i], names[i]))
+    return ZeroShotResult(
+        text,
+        tuple(names[i] for i in order),
+        tuple(float(means[i]) for i in order),
+        multi_label,
+        bool(reading.unread),
+        reading.unread,
+    )
+
+
+def inference(
+    context: Context,
+    head: str,
+    text: str,
+    words: Sequence[str],
+    templates: Sequence[str],
+    truncate: str,
+) -> Generator[list[Query], list[FloatArray], tuple[Reading, FloatArray]]:
+    """What was read of a text, and the logits [templates, words, outputs of the head] of every
+    template with every word in it. Raises TextTooLongError."""
     tokenizer = context.tokenizer
     hypotheses = [
-        tokenizer.tokens(template.replace("{}", words)).ids
+        tokenizer.tokens(template.replace("{}", word)).ids
         for template in templates
-        for words in described.values()
+        for word in words
     ]
     longest = max(map(len, hypotheses))
     if 2 * longest > context.pair_room:
         raise TextTooLongError(longest, context.pair_room // 2)
     reading = read(tokenizer, text, context.pair_room - longest, truncate)
     logits = np.concatenate(
-        (yield [context.whole(part, name, ids) for part in reading.parts() for ids in hypotheses])
+        (yield [context.whole(part, head, ids) for part in reading.parts() for ids in hypotheses])
     )
-    logits = reading.mean(logits.reshape(len(reading.spans), len(templates), len(described), -1))
-
-    multi_label = multi_label or len(described) == 1
-    scores = entailed(context.heads[name], logits, multi_label).mean(axis=0)
-    names = list(described)
-    order = sorted(range(len(names)), key=lambda i: (-scores[i], names[i]))
-    return ZeroShotResult(
-        text,
-        tuple(names[i] for i in order),
-        tuple(float(scores[i]) for i in order),
-        multi_label,
-        bool(reading.unread),
-        reading.unread,
-    )
+    shape = (len(reading.spans), len(templates), len(words), -1)
+    return reading, reading.mean(logits.reshape(shape))
 
 
 def entailed(head: HeadInfo, logits: FloatArray, multi_label: bool) -> FloatArray:

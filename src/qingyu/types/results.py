@@ -19,6 +19,8 @@ LongPair: TypeAlias = Literal["end", "error"]
 """A pair too long: cut at the end of the longer text, or refused."""
 Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max", "viterbi"]
 """How labels of tokens become spans."""
+Method: TypeAlias = Literal["entailment", "cloze"]
+"""Zero-shot: an inference for each label, or all labels at the masks of one template."""
 
 
 class Result:

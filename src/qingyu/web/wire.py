@@ -18,7 +18,7 @@ from qingyu.tasks.check import THRESHOLD
 from qingyu.tasks.fill_mask import MAX_ALTERNATIVES
 from qingyu.tasks.text2text import MAX_BEAMS, MAX_NEW_TOKENS
 from qingyu.tasks.zero_shot import TEMPLATE
-from qingyu.types import Aggregation, LongPair, LongText, Truncate
+from qingyu.types import Aggregation, LongPair, LongText, Method, Truncate
 
 MAX_LABELS = 200
 MAX_WORDS = 10_000
@@ -161,6 +161,10 @@ class ZeroShotRequest(EachText):
         default=TEMPLATE, description="含 {} 的句子 / a sentence with {} in it"
     )
     multi_label: bool = Field(default=False, description="每个标签各自判断 / each label by itself")
+    method: Method = Field(
+        default="entailment",
+        description="逐标签推理，或一遍填空 / an inference a label, or one cloze for all",
+    )
     truncate: LongTextField = "windows"
     head: Head = None
 
