@@ -15,25 +15,19 @@ import pytest
 
 from qingyu.settings import Settings
 
+from .clean_root import instructions
+
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
-
-
-def instructions() -> list[tuple[str, str]]:
-    """(instruction, rest) of the Dockerfile, lines joined."""
-    text = re.sub(r"^\s*#.*\n", "", (DEPLOY / "Dockerfile").read_text("utf-8"), flags=re.M)
-    lines = text.replace("\\\n", " ").splitlines()
-    return [
-        (word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines) if word
-    ]
+DOCKERFILE = DEPLOY / "Dockerfile"
 
 
 def last(wanted: str) -> str:
-    return [rest for word, rest in instructions() if word == wanted][-1]
+    return [rest for word, rest in instructions(DOCKERFILE) if word == wanted][-1]
 
 
 def test_the_image_is_made_in_stages_and_not_root() -> None:
     """What builds stays behind; what runs is a number that is not root."""
-    words = [word for word, _ in instructions()]
+    words = [word for word, _ in instructions(DOCKERFILE)]
     assert words.count("FROM") == 2
     assert last("USER") == "10001:10001"
     final = words[len(words) - words[::-1].index("FROM") :]
@@ -45,7 +39,7 @@ def test_the_image_is_made_in_stages_and_not_root() -> None:
 def test_what_is_copied_exists_and_is_let_in() -> None:
     """Every source of a COPY is there, and the ignore file lets it into the build."""
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
-    for word, rest in instructions():
+    for word, rest in instructions(DOCKERFILE):
         if word == "COPY" and not rest.startswith("--from"):
             for name in rest.split()[:-1]:
                 assert (DEPLOY.parent / name).exists()
