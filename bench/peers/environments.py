@@ -85,6 +85,7 @@ def versions(name: str) -> dict[str, str]:
     """Versions of the packages an environment was made for."""
     (packages,) = (CACHE / name).glob("lib/python*/site-packages")
     asked = {re.split(r"[\[<>=]", need)[0].replace("-", "_") for need in NEEDS[name]}
+    asked |= {"qingyu", "onnxruntime"} if name == "qingyu" else set()
     found = (folder.name[: -len(".dist-info")] for folder in packages.glob("*.dist-info"))
     pairs = dict(one.rsplit("-", 1) for one in sorted(found))
     return {package: pairs[package] for package in sorted(asked & set(pairs))}

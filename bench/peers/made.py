@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from environments import CACHE, problem, python
 
 HERE = Path(__file__).parent
+ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
 # Where the maker of a peer's files lives; a peer that is not here reads the checkpoint itself.
 MAKERS = {
     "qingyu": "make_qingyu",
@@ -38,7 +40,7 @@ BASE = {
 
 
 class MakingError(Exception):
-    """A peer's files could not be made; the text is the last line its maker wrote."""
+    """A peer's files could not be made; the text is what its maker said."""
 
 
 def files(checkpoint: Path, name: str) -> Path:
@@ -73,8 +75,15 @@ def make(checkpoint: Path, engine: str, variant: str, folder: Path) -> None:
         command, cwd=HERE, capture_output=True, text=True, check=False, env=environment
     )
     if run.returncode:
-        raise MakingError((run.stderr.strip().splitlines() or ["the maker failed"])[-1])
+        shutil.rmtree(aside)
+        raise MakingError(reason(run.stderr))
     aside.rename(folder)
+
+
+def reason(text: str) -> str:
+    """The line of a traceback that names the error, else the last one."""
+    lines = text.strip().splitlines() or ["it ended without a word"]
+    return next((line for line in reversed(lines) if ERROR.match(line)), lines[-1])
 
 
 def key(checkpoint: Path) -> str:

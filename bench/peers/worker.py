@@ -73,7 +73,10 @@ def main() -> None:
         os.write(out, (json.dumps(found) + "\n").encode())
 
     try:
-        load = getattr(importlib.import_module(f"engines.{engine}"), TASKS[task])
+        module = importlib.import_module(f"engines.{engine}")
+        if not hasattr(module, TASKS[task]):
+            raise NotImplementedError(f"{engine} has no {task}")
+        load = getattr(module, TASKS[task])
         call = load(Path(made), Path(checkpoint), variant, int(threads))
         call([FIRST])
     except Exception as error:  # noqa: BLE001 - as above

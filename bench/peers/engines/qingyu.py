@@ -28,6 +28,6 @@ def load_embed(made: Path, _checkpoint: Path, _variant: str, threads: int) -> An
     model = qingyu.load(made, threads=threads)
 
     def embed(texts: list[str]) -> Any:
-        return np.array([one.vector for one in model.embed(texts, truncate="end")], np.float32)
+        return np.array([one.embedding for one in model.embed(texts, truncate="end")], np.float32)
 
     return embed

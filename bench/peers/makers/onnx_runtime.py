@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 OPSET = 18
 
@@ -23,13 +24,23 @@ def export(checkpoint: Path, out: Path, head: bool = True) -> None:
 
     kind = AutoModelForMaskedLM if head else AutoModel
     model = kind.from_pretrained(checkpoint, attn_implementation="eager", dtype=torch.float32)
-    model.config.return_dict = False
+
+    class Whole(torch.nn.Module):
+        """One tensor in place of transformers' output classes."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: Any, mask: Any, types: Any) -> Any:
+            return self.model(input_ids=ids, attention_mask=mask, token_type_ids=types)[0]
+
     ids = torch.full((2, 16), 5)
     axes = {0: "batch", 1: "length"}
     names = ["input_ids", "attention_mask", "token_type_ids"]
     output = "logits" if head else "last_hidden_state"
     torch.onnx.export(
-        model.eval(),
+        Whole().eval(),
         (ids, torch.ones_like(ids), torch.zeros_like(ids)),
         out,
         input_names=names,
@@ -41,9 +52,17 @@ def export(checkpoint: Path, out: Path, head: bool = True) -> None:
 
 
 def quantise(whole: Path, out: Path) -> None:
+    from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(whole, out, per_channel=True, weight_type=QuantType.QInt8)
+    quantize_dynamic(
+        whole,
+        out,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        # Shapes cannot be inferred past fused nodes; everything in this graph is float.
+        extra_options={"DefaultTensorType": TensorProto.FLOAT},
+    )
 
 
 def fuse(whole: Path, checkpoint: Path, out: Path) -> None:
