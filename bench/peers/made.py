@@ -76,11 +76,11 @@ def make(checkpoint: Path, engine: str, variant: str, folder: Path) -> None:
     )
     if run.returncode:
         shutil.rmtree(aside)
-        raise MakingError(reason(run.stderr))
+        raise MakingError(last_words(run.stderr))
     aside.rename(folder)
 
 
-def reason(text: str) -> str:
+def last_words(text: str) -> str:
     """The line of a traceback that names the error, else the last one."""
     lines = text.strip().splitlines() or ["it ended without a word"]
     return next((line for line in reversed(lines) if ERROR.match(line)), lines[-1])
