@@ -1,4 +1,4 @@
-"""Memory over many requests: the service's RSS after 1,000, 10,000, ... requests of mixed length.
+"""Memory over many requests: the service's RSS after 1,000, 2,000, ... requests of mixed length.
 
     .venv/bin/python bench/load_soak.py --requests 100000
     .venv/bin/python bench/load_soak.py --requests 100000 --model BUNDLE -- --cache 0
@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 from figures import describe
@@ -48,6 +49,15 @@ def read(url: str, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
+def settled_rss(pid: int) -> float:
+    """The median of two seconds: batches take and free some MB all the time."""
+    samples = []
+    for _ in range(40):
+        samples.append(rss_mb(family(pid)))
+        time.sleep(LOOK_SECONDS)
+    return median(samples)
+
+
 def soak(options: argparse.Namespace, pid: int) -> list[Reading]:
     """Drive `options.users` until so many requests were answered; a reading at each mark."""
     url = urlsplit(options.url)
@@ -75,7 +85,7 @@ def soak(options: argparse.Namespace, pid: int) -> list[Reading]:
             if answered >= marks[0]:
                 cached = int(read(options.url, "qingyu_cache_bytes"))
                 seconds = time.monotonic() - start
-                readings.append(Reading(answered, seconds, rss_mb(family(pid)), cached))
+                readings.append(Reading(answered, seconds, settled_rss(pid), cached))
                 print(line(readings[-1]), flush=True)
                 marks = [mark for mark in marks if mark > answered]
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
+M_ARENA_MAX = -8
 LARGEST_FROM_HEAP = 32 << 20  # the most that glibc allows
 KEPT_FREE = 64 << 20
 
@@ -21,6 +22,17 @@ def keep() -> None:
     if heap is not None:
         heap.mallopt(M_MMAP_THRESHOLD, LARGEST_FROM_HEAP)
         heap.mallopt(M_TRIM_THRESHOLD, KEPT_FREE)
+
+
+def share() -> None:
+    """Let threads that start from now on allocate from one heap.
+
+    By default each has its own, and each grows to what the rarest of its batches needs: with two
+    lanes and texts of mixed length a sixth of the process's memory (measured, at no cost in time).
+    """
+    heap = _heap()
+    if heap is not None:
+        heap.mallopt(M_ARENA_MAX, 1)
 
 
 def trim() -> None:

@@ -1,16 +1,17 @@
-"""Answers already given, bounded in bytes, least recently used out first."""
+"""Answers already given, bounded in bytes, in memory of their own."""
 
 from __future__ import annotations
 
+import mmap
 from collections import OrderedDict
 from collections.abc import Hashable
 from hashlib import blake2b
+from typing import NamedTuple
 
 from .work import Answer, Call
 
-# Bytes of one entry beside the answer's own: dictionary slot, key, objects, and what the heap
-# rounds up and leaves between (measured as resident memory after much coming and going).
-ENTRY_OVERHEAD = 512
+ENTRY_OVERHEAD = 448  # bytes of key, place and dictionary slot of one entry (measured)
+BODIES = 0.7  # share of the limit that answers lie in; the rest is for what finds them
 
 
 def key_of(digest: str, call: Call) -> bytes:
@@ -20,8 +21,22 @@ def key_of(digest: str, call: Call) -> bytes:
     return blake2b(named.encode(), digest_size=16).digest()
 
 
+class Place(NamedTuple):
+    """Where an answer lies; `written` is how many bytes had been kept before it."""
+
+    start: int
+    size: int
+    tokens: int
+    written: int
+
+
 class Cache:
     """From key to `Answer`. Belongs to one event loop and takes no lock.
+
+    Answers are written one after another round a ring, over the oldest; one that is read when about
+    half of the others are newer is written anew, so what is used stays. On the common heap they
+    would lie between the arrays of batches and keep those from being joined and given back. The
+    ring is taken at once, so that it does not grow in the first minutes.
 
     The key carries everything the answer depends on (model digest, task, parameters, text), so an
     entry can go stale in no way and is only ever dropped for room. `limit` is in bytes; 0 keeps
@@ -33,38 +48,60 @@ class Cache:
         self.bytes = 0
         self.hits = 0
         self.misses = 0
-        self._entries: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._room = int(limit * BODIES)
+        self._ring = mmap.mmap(-1, self._room) if self._room else None
+        if self._ring is not None:
+            self._ring.write(bytes(self._room))
+        self._next = 0
+        self._written = 0
+        self._places: OrderedDict[Hashable, Place] = OrderedDict()  # as they were written
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._places)
 
     def get(self, key: Hashable) -> Answer | None:
-        answer = self._entries.get(key)
-        if answer is None:
+        place = self._places.get(key)
+        if place is None or self._ring is None:
             self.misses += 1
             return None
         self.hits += 1
-        self._entries.move_to_end(key)
+        answer = Answer(self._ring[place.start : place.start + place.size], place.tokens)
+        if self._written - place.written > self._room // 2:
+            self.put(key, answer)
         return answer
 
     def put(self, key: Hashable, answer: Answer) -> None:
         """Keep `answer`. One larger than a sixteenth of the limit is not kept: it would push out
         too many others."""
-        if _size(answer) > self.limit // 16:
+        size = len(answer.body)
+        if self._ring is None or size + ENTRY_OVERHEAD > self.limit // 16:
             return
-        old = self._entries.pop(key, None)
-        if old is not None:
-            self.bytes -= _size(old)
-        self._entries[key] = answer
-        self.bytes += _size(answer)
+        if key in self._places:
+            self._drop(key)
+        start = self._make_room(size)
+        self._ring[start : start + size] = answer.body
+        self._places[key] = Place(start, size, answer.tokens, self._written)
+        self._next = start + size
+        self._written += size + ENTRY_OVERHEAD
+        self.bytes += size + ENTRY_OVERHEAD
         while self.bytes > self.limit:
-            _, gone = self._entries.popitem(last=False)
-            self.bytes -= _size(gone)
+            self._drop(next(iter(self._places)))
+
+    def _make_room(self, size: int) -> int:
+        """Where the next `size` bytes go; the oldest, which lie there, are dropped."""
+        start = self._next if self._next + size <= self._room else 0
+        while self._places:
+            oldest = next(iter(self._places))
+            begin = self._places[oldest].start
+            skipped = start < self._next <= begin  # at the end of the ring, when it begins anew
+            if not skipped and not start <= begin < start + size:
+                break
+            self._drop(oldest)
+        return start
+
+    def _drop(self, key: Hashable) -> None:
+        self.bytes -= self._places.pop(key).size + ENTRY_OVERHEAD
 
     def clear(self) -> None:
-        self._entries.clear()
+        self._places.clear()
         self.bytes = 0
-
-
-def _size(answer: Answer) -> int:
-    return len(answer.body) + ENTRY_OVERHEAD

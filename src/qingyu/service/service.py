@@ -32,7 +32,7 @@ INLINE_POSITIONS = 4
 ROWS_AT_ONCE = 256  # of one request: a row may hold a number for every word of the vocabulary
 TICK_SECONDS = 0.25
 REFRESH_TICKS = 4
-TRIM_TICKS = 40  # what a rare long text took is given back; taking it again costs a millisecond
+TRIM_TICKS = 8  # what a rare long text took is given back; taking it again costs a millisecond
 
 
 @dataclass(eq=False)

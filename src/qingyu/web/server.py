@@ -11,6 +11,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from qingyu.engine import heap
 from qingyu.errors import SettingsError
 from qingyu.settings import Settings
 
@@ -41,6 +42,7 @@ def serve(settings: Settings) -> None:
 def run(settings: Settings, listener: socket.socket) -> None:
     """One process's whole life on a socket that listens already."""
     set_up_logging(settings.log_format, settings.log_level)
+    heap.share()
     server = Server(create_app(settings), settings)
     server.run([listener])
     if server.state.failure is not None:
