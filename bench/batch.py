@@ -1,17 +1,20 @@
 """`qingyu batch` over many short lines: rate, memory, and three kills that change nothing.
 
-    python bench/batch.py --lines 100000 --distinct 20000
+    python bench/batch.py --lines 60000 --distinct 6000
+    python bench/batch.py --lines 2000 --distinct 500 --cell 262144   # half a gigabyte, unpacked
 
 The file is written twice: once undisturbed, once by a process killed with SIGKILL at three random
 moments and started again each time. Both outputs must be the same bytes. Memory is the highest
 resident set of any of these processes (VmHWM). Lines repeat, as lines of real files do; the rate is
-told for lines and for distinct texts, which is what is computed.
+told for lines and for distinct texts, which is what is computed. With `--cell` each line has a
+further column of so many bytes, and files are gzip.
 """
 
 from __future__ import annotations
 
 import argparse
 import filecmp
+import gzip
 import json
 import os
 import random
@@ -76,7 +79,7 @@ TASKS = {"fill": [], "zero-shot": ["-l", "天气,出行,购物"]}
 POLL_SECONDS = 0.05
 
 
-def write_lines(path: Path, lines: int, distinct: int, masked: bool) -> None:
+def write_lines(path: Path, lines: int, distinct: int, masked: bool, cell: int = 0) -> None:
     chance = random.Random(0)
     texts = set()
     while len(texts) < distinct:
@@ -89,9 +92,11 @@ def write_lines(path: Path, lines: int, distinct: int, masked: bool) -> None:
     pool = sorted(texts)
     chosen = pool + [chance.choice(pool) for _ in range(lines - distinct)]
     chance.shuffle(chosen)
-    with path.open("w", encoding="utf-8") as file:
-        file.write("id,text\n")
-        file.writelines(f"{number},{text}\n" for number, text in enumerate(chosen))
+    kept = chance.randbytes(cell // 4).hex() * 2
+    with gzip.open(path, "wt", 1, "utf-8") if cell else path.open("w", encoding="utf-8") as file:
+        file.write("id,text,note\n" if cell else "id,text\n")
+        rest = f",{kept}" if cell else ""
+        file.writelines(f"{number},{text}{rest}\n" for number, text in enumerate(chosen))
 
 
 def highest_memory(process: int) -> int:
@@ -121,12 +126,14 @@ def run(command: list[str], kill_after: float | None = None) -> tuple[float, int
     return time.monotonic() - began, memory, process.returncode == 0
 
 
-def measure(task: str, lines: int, distinct: int) -> dict[str, object]:
+def measure(task: str, lines: int, distinct: int, cell: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_lines(folder / "in.csv", lines, distinct, masked=task == "fill")
-        command = [sys.executable, "-m", "qingyu", "batch", task, str(folder / "in.csv")]
-        whole, killed = folder / "whole.csv", folder / "killed.csv"
+        ending = "csv.gz" if cell else "csv"
+        source, whole, killed = (
+            Path(name) / f"{one}.{ending}" for one in ("in", "whole", "killed")
+        )
+        write_lines(source, lines, distinct, masked=task == "fill", cell=cell)
+        command = [sys.executable, "-m", "qingyu", "batch", task, str(source)]
         seconds, memory, _ = run([*command, str(whole), *TASKS[task]])
         chance = random.Random(1)
         kills = 0
@@ -144,6 +151,7 @@ def measure(task: str, lines: int, distinct: int) -> dict[str, object]:
             "task": task,
             "lines": lines,
             "distinct": distinct,
+            "unpacked_mb": round(lines * cell / 1e6),
             "seconds": round(seconds, 1),
             "lines_per_second": round(lines / seconds),
             "computed_per_second": round(distinct / seconds),
@@ -158,10 +166,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--distinct", type=int, default=200_000)
+    parser.add_argument("--cell", type=int, default=0, help="bytes of a further column")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     chosen = parser.parse_args()
     for task in chosen.tasks:
-        print(json.dumps(measure(task, chosen.lines, chosen.distinct)), flush=True)
+        print(json.dumps(measure(task, chosen.lines, chosen.distinct, chosen.cell)), flush=True)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ POLL_SECONDS = 0.02
 def cluster(cpus: tuple[int, ...]) -> Iterator[str]:
     """The address of a cluster with a node for each number of CPUs."""
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a busy machine
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as nice as the plain run, not 15
     from ray.cluster_utils import Cluster
 
     made = Cluster()

@@ -243,9 +243,38 @@ def test_any_csv_is_read_as_it_was_written(rows: list[tuple[str, str]]) -> None:
         ("@SUM(A1)", "'@SUM(A1)"),
         ("-cmd|' /C calc'!A0", "'-cmd|' /C calc'!A0"),
         ("\tx", "'\tx"),
+        ("＝1+1", "'＝1+1"),
+        ("－５", "'－５"),
         ("你好=1", "你好=1"),
     ],
 )
 def test_no_cell_is_run_as_a_formula(cell: str, written: str) -> None:
     """What a spreadsheet would run gets an apostrophe; numbers stay numbers."""
     assert harmless(cell) == written
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_no_answer_or_name_is_run_as_a_formula(tmp_path: Path, delimiter: str) -> None:
+    """Names of columns, cells that are kept and answers alike begin with nothing that runs."""
+    ending = "csv" if delimiter == "," else "tsv"
+    (tmp_path / "in.jsonl").write_text('{"=cmd": "@x", "text": "+你好"}\n')
+
+    def ask(inputs: Any) -> Any:
+        return [{"text": "", "labels": ["=1+1"], "scores": [1.0]} for _ in inputs]
+
+    out = tmp_path / f"out.{ending}"
+    done(tmp_path / "in.jsonl", out, ask=ask, task="zero-shot-classification")
+    header, row = csv.reader(io.StringIO(out.read_text("utf-8-sig")), delimiter=delimiter)
+    assert header[:2] == ["'=cmd", "text"]
+    assert row == ["'@x", "'+你好", "'=1+1", "1.000000", "'=1+1 1.000000"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl"])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, ending: str) -> None:
+    """The first column of a file that Excel wrote is called what it says, whatever holds it."""
+    text = '{"text": "你好"}\n' if ending == "jsonl" else "text,n\n你好,1\n"
+    data = text.encode("utf-8-sig")
+    path = tmp_path / f"in.{ending}"
+    path.write_bytes(gzip.compress(data) if ending.endswith("gz") else data)
+    assert done(path, tmp_path / "out.txt").failed == 0
+    assert rows_of(tmp_path / "out.txt") == ["2.000000"]

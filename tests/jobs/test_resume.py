@@ -273,9 +273,12 @@ def test_symlinks(source: Path, tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == "mine"
 
 
-def test_no_space_left(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk is told; what was written stays, and the job goes on when there is space."""
-    room = 2000
+@pytest.mark.parametrize("room", range(0, 4600, 230))
+def test_no_space_left(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Wherever a disk gets full, in the output, the errors or the checkpoint, it is told; what was
+    written stays, and the job goes on when there is space."""
     real = os.write
 
     def write(descriptor: int, data: Any) -> int:
@@ -293,7 +296,22 @@ def test_no_space_left(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not (tmp_path / "out.csv").exists()
     done(source, tmp_path / "out.csv")
     done(source, tmp_path / "whole.csv")
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    for ending in ("", ".errors.jsonl"):
+        whole = (tmp_path / f"whole.csv{ending}").read_bytes()
+        assert (tmp_path / f"out.csv{ending}").read_bytes() == whole
+
+
+def test_no_room_for_a_table(source: Path, tmp_path: Path) -> None:
+    """A table that cannot be made of its rows is told, and made by the next run without asking
+    for anything again."""
+    pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    in_the_way = tmp_path / "out.xlsx.table.new"
+    in_the_way.mkdir()
+    with pytest.raises(WriteError, match="directory"):
+        done(source, tmp_path / "out.xlsx")
+    in_the_way.rmdir()
+    assert done(source, tmp_path / "out.xlsx").resumed == 100
+    assert (tmp_path / "out.xlsx").exists()
 
 
 def test_the_systems_own_limit_of_file_size(source: Path, tmp_path: Path) -> None:

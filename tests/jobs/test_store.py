@@ -120,3 +120,15 @@ def test_ended_jobs_expire(store: Store, clock: Clock) -> None:
     assert store.expire() == [ended]
     assert not store.folder(ended).exists()
     assert store.get(waiting).state == "queued"
+
+
+def test_readers_do_not_wait_for_a_writer(store: Store, tmp_path: Path) -> None:
+    """The base is in WAL mode: who looks at jobs is not held up by a worker that notes progress."""
+    job = new(store)
+    other = Store(tmp_path / "jobs")
+    with store._base:
+        store._base.execute("BEGIN IMMEDIATE")
+        store._base.execute("UPDATE jobs SET rows = 7 WHERE id = ?", (job,))
+        assert other.get(job).rows == 0
+    assert other.get(job).rows == 7
+    other.close()

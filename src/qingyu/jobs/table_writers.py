@@ -82,14 +82,19 @@ def _typed(value: Any, kind: str) -> Any:
 
 def _to_workbook(spool: Path, target: Path, columns: list[str]) -> None:
     openpyxl = library("openpyxl", "XLSX", "openpyxl")
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("qingyu")
-    sheet.append([_cell(name) for name in columns])
-    for count, row in enumerate(_rows(spool), 2):
-        if count > WORKBOOK_ROWS:
-            raise OSError(0, f"XLSX 最多 {WORKBOOK_ROWS} 行 / XLSX holds {WORKBOOK_ROWS} rows")
-        sheet.append([_cell(row.get(name)) for name in columns])
-    book.save(target)
+    with target.open("wb") as file:
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet("qingyu")
+        try:
+            sheet.append([_cell(name) for name in columns])
+            for count, row in enumerate(_rows(spool), 2):
+                if count > WORKBOOK_ROWS:
+                    told = f"XLSX 最多 {WORKBOOK_ROWS} 行 / XLSX holds {WORKBOOK_ROWS} rows"
+                    raise OSError(0, told)
+                sheet.append([_cell(row.get(name)) for name in columns])
+        finally:
+            sheet.close()
+        book.save(file)
 
 
 def _cell(value: Any) -> Any:

@@ -17,7 +17,7 @@ from .errors import RowError
 from .rows import Cells
 from .sources import unlike
 
-FORMULA = re.compile(r"[=+\-@\t\r\n]")
+FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r\n]")  # wide ones too: https://owasp.org CSV injection
 NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?%?", re.IGNORECASE | re.ASCII)
 
 
