@@ -8,6 +8,7 @@ import pytest
 import report
 import tables
 from compare import agreement
+from served import served
 
 WORKLOADS = ["1x16", "1x32", "1x128", "8x128", "mixed x16"]
 
@@ -108,3 +109,30 @@ def test_agreement_of_vectors_is_their_cosine() -> None:
     """Vectors of length 1 are compared by their dot product."""
     found = agreement("embed", [[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [1.0, 0.0]])
     assert found == {"cosine": pytest.approx(0.8), "least_cosine": pytest.approx(0.6)}
+
+
+def test_a_service_is_compared_within_its_round() -> None:
+    """Requests a second of ours over another's, round by round, at each number of users."""
+
+    def rows(*figures: float) -> list[dict[str, float]]:
+        return [
+            {"users": 16, "per_second": one, "p50": 1.0, "p95": 2.0, "cpu": 150.0, "rss_mb": 90.0}
+            for one in figures
+        ]
+
+    page = served(
+        {
+            "kind": "served",
+            "machine": "A processor\nwith two lines",
+            "checkpoint": "bert-base",
+            "length": 16,
+            "ours": "qingyu",
+            "missing": {"flask-onnx": "not installed"},
+            "services": {
+                "qingyu": {"rows": rows(100.0, 80.0, 120.0)},
+                "flask": {"rows": rows(10.0, 10.0, 10.0)},
+            },
+        }
+    )
+    assert "| flask | 10.0 | 1.0 | 2.0 | 150.0 | 90.0 | 10.0 (8.0–12.0) |" in page
+    assert "flask-onnx: not installed" in page
