@@ -18,8 +18,8 @@ def load_embed(made: Path, checkpoint: Path, _variant: str, threads: int) -> Any
     config = json.loads((checkpoint / "config.json").read_text())
     for name in ("config.json", "tokenizer.json"):
         shutil.copy(checkpoint / name, made / name)
-    limit = {"model_max_length": config["max_position_embeddings"]}
-    (made / "tokenizer_config.json").write_text(json.dumps(limit))
+    said = {"model_max_length": config["max_position_embeddings"], "pad_token": "[PAD]"}
+    (made / "tokenizer_config.json").write_text(json.dumps(said))
     (made / "special_tokens_map.json").write_text('{"pad_token": "[PAD]", "mask_token": "[MASK]"}')
     TextEmbedding.add_custom_model(
         model="local/peer",
