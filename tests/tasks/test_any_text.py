@@ -26,6 +26,12 @@ PIECES = [
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), min_size=1, max_size=8).map("".join)
 
+
+def _each(text: str | list[str], ask: Callable[[str], Any]) -> Any:
+    """`ask` about one text, or about each of a list."""
+    return ask(text) if isinstance(text, str) else [ask(one) for one in text]
+
+
 # Every task: the tiny checkpoint that does it, and its further inputs.
 ASK: dict[str, tuple[str, Callable[[Model, Any], Any]]] = {
     "score": ("bert-masked-lm", lambda m, text: m.score(text)),
@@ -41,11 +47,21 @@ ASK: dict[str, tuple[str, Callable[[Model, Any], Any]]] = {
         "bert-sentiment",
         lambda m, text: m.rank(text, ["今天", "天气"], head="classification"),
     ),
+    "pair": ("bert-sentiment", lambda m, text: _each(text, lambda one: m.classify(one, "今天"))),
+    "similar": (
+        "bert-sentiment",
+        lambda m, text: _each(text, lambda one: m.similarity(one, "今", head="classification")),
+    ),
     "tokens": ("bert-ner", lambda m, text: m.token_classification(text)),
     "words": (
         "bert-ner",
         lambda m, text: m.token_classification(text, aggregation_strategy="average"),
     ),
+    "scheme": (
+        "bert-ner",
+        lambda m, text: m.token_classification(text, aggregation_strategy="viterbi"),
+    ),
+    "write": ("t5-tied", lambda m, text: m.text2text(text, max_new_tokens=3)),
     "unigram": ("xlm-roberta-ner", lambda m, text: m.token_classification(text)),
     "bytes": ("roberta-masked-lm", lambda m, text: m.score(text)),
 }
@@ -142,22 +158,48 @@ def test_order_of_labels_and_size_of_batches(order: list[str], batch: int, tiny:
             assert_close(one, other)
 
 
-MASKED = {"score": 2500, "bytes": 2500, "check": 700}
 LONG = "王小明在上海的公司写程序，" * 770 + "🙂"
+# Latin letters, for a vocabulary that spells a Chinese character with three tokens.
+LATIN = "Xiaoming writes a program in Shanghai, " * 260 + "🙂"
+# What a random model doubts is everywhere; so only the reading of the text is tried at this length.
+ASK_LONG = {**ASK, "check": ("bert-masked-lm", lambda m, text: m.check(text, threshold=100.0))}
+CUT = ("rank", "pair", "similar", "write")  # read one window; all others read everything
 
 
 @pytest.mark.parametrize("task", ASK)
 def test_ten_thousand_characters(task: str, tiny: Tiny) -> None:
     """A text of 10,000 characters is answered; what is not read is said, in the text's offsets."""
-    assert len(LONG) > 10_000
-    checkpoint, ask = ASK[task]
-    # Each token of these is masked, so they see a quarter of it: still several windows.
-    values = ask(tiny(checkpoint), LONG[-MASKED.get(task, len(LONG)) :]).to_dict()
-    assert bool(values["truncated"]) == (task == "rank")
-    if task == "score":
-        assert len(values["tokens"]) > 2400
-    if task in ("tokens", "words", "unigram"):
+    text = LATIN if task == "bytes" else LONG
+    assert len(text) > 10_000
+    checkpoint, ask = ASK_LONG[task]
+    values = ask(tiny(checkpoint), text).to_dict()
+    assert values["text"] == text
+    assert bool(values["truncated"]) == (task in CUT)
+    if unread := values.get("unread"):
+        assert unread[-1][1] == len(text)
+    if task in SCORED:
+        ends = [token["end"] for token in values["tokens"]]
+        assert ends == sorted(ends)
+        assert ends[-1] >= len(text) - 1
+    if task in ("tokens", "words", "scheme", "unigram"):
         assert max(end for _, end, _ in spans_of(values)) > 9_900
+
+
+@pytest.mark.parametrize("task", ["similar", "pair", "write"])
+def test_what_is_cut_of_a_long_text_is_named(task: str, tiny: Tiny) -> None:
+    """Two texts, or one for a writer: from where on they were not read; "error" refuses them."""
+    name, inputs = {
+        "similar": ("sentence-similarity", (LONG, "今天")),
+        "pair": ("text-classification", ("今天", LONG)),
+        "write": ("text2text-generation", (LONG,)),
+    }[task]
+    model = tiny(ASK[task][0])
+    head = {} if task == "write" else {"head": "classification"}
+    result = model.complete(model.steps(name, *inputs, **head))
+    [(_, last)] = result.unread_pair if task == "pair" else result.unread
+    assert last == len(LONG)
+    with pytest.raises(TextTooLongError):
+        model.complete(model.steps(name, *inputs, truncate="error", **head))
 
 
 @pytest.mark.parametrize("task", ["embed", "zero-shot", "classify"])
