@@ -129,7 +129,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
     add_openapi(app, [*bodies, *(part.BODY for part in (routes, jobs, huggingface, protocol_v2))])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_middleware(Direct, routes=tasks.routes)
+    app.add_middleware(Direct, routes=[*tasks.routes, *routes.router.routes])
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,0 +1,194 @@
+"""Our service beside the usual ones on the same weights, in rounds, on this machine.
+
+    .venv/bin/python bench/load_against.py CHECKPOINT --out bench/results/served-default.json
+
+Peers: Flask under gunicorn, a worker process a CPU with one thread each, in front of transformers
+FP32 and of ONNX Runtime on a stock INT8 graph. All are up the whole time; in each round each has a
+turn, in an order that turns, under the same clients asking POST /predict. Environments and graphs
+are those of bench/peers (`environments.py hugging_face onnx_runtime make_onnx make_qingyu`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+from figures import ROOT, describe
+from load import HEADER, Row, family, line, measure
+
+sys.path.insert(0, str(ROOT / "bench" / "peers"))
+import environments
+import made
+
+SERVICES = ROOT / "bench" / "services"
+FLASK = ROOT / ".cache" / "services"  # flask and gunicorn, for the peers' interpreters to find
+OURS = "qingyu"
+PEERS = {
+    "flask, transformers fp32": ("flask_transformers", "hugging_face", ""),
+    "flask, onnxruntime int8": ("flask_onnx", "onnx_runtime", "onnx_runtime:int8"),
+    "flask, onnxruntime fp32": ("flask_onnx", "onnx_runtime", "onnx_runtime:fp32"),
+}
+READY_SECONDS = 120
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], port: int) -> Iterator[int]:
+    """A service that answers POST /predict; ended afterwards."""
+    process = subprocess.Popen(
+        command,
+        cwd=SERVICES,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + READY_SECONDS
+        while not answers(port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"{' '.join(command)} does not answer")
+            time.sleep(0.2)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    body = json.dumps({"text": "今天天气真[MASK]啊。"})
+    try:
+        connection.request("POST", "/predict", body, {"content-type": "application/json"})
+        return len(json.load(connection.getresponse())["results"]) == 5
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def ours(bundle: Path, port: int) -> list[str]:
+    command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port), "--cache", "0"]
+    return [*command, "--log-level", "warning", "--model", str(bundle)]
+
+
+def theirs(name: str, checkpoint: Path, port: int) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a peer's service."""
+    module, engine, graph = PEERS[name]
+    environment = {
+        "PYTHONPATH": str(FLASK),
+        "CHECKPOINT": str(checkpoint),
+        "THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+    }
+    if graph:
+        environment["GRAPH"] = str(made.files(checkpoint, graph) / "model.onnx")
+    command = [str(environments.python(engine)), "-m", "gunicorn", f"{module}:app"]
+    workers = len(os.sched_getaffinity(0))
+    return [*command, "-w", str(workers), "-b", f"127.0.0.1:{port}"], environment
+
+
+def install() -> None:
+    if not (FLASK / "flask").exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(FLASK)]
+        subprocess.run([*pip, "flask", "gunicorn"], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--bundle", type=Path, help="ours, if it is built already")
+    parser.add_argument("--against", nargs="*", choices=PEERS, default=list(PEERS)[:2])
+    parser.add_argument("--users", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--warm-up", type=float, default=1.5)
+    parser.add_argument("--length", type=int, default=16, help="tokens of every text; 0: a mixture")
+    parser.add_argument("--processes", type=int, default=2, help="client processes")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    options.path, options.hammer, options.key = "/predict", False, ""
+    options.length = options.length or None
+    checkpoint = options.checkpoint.resolve()
+    install()
+
+    rows: dict[str, list[Row]] = {OURS: []}
+    missing: dict[str, str] = {}
+    places: dict[str, tuple[int, int]] = {}
+    print(describe())
+    with ExitStack() as stack:
+        port = free_port()
+        bundle = options.bundle or made.files(checkpoint, "qingyu:int8")
+        places[OURS] = (port, stack.enter_context(running(ours(bundle.resolve(), port), {}, port)))
+        for name in options.against:
+            port = free_port()
+            try:
+                command, environment = theirs(name, checkpoint, port)
+            except made.MakingError as error:
+                missing[name] = str(error)
+                print(f"{name}: {error}")
+                continue
+            pid = stack.enter_context(running(command, environment, port))
+            places[name], rows[name] = (port, pid), []
+        names = list(places)
+        print(f"{'service':<28}{HEADER}")
+        for turn in range(options.rounds):
+            for users in options.users:
+                for index in range(len(names)):
+                    name = names[(index + turn) % len(names)]
+                    port, pid = places[name]
+                    options.url = f"http://127.0.0.1:{port}"
+                    rows[name].append(measure(options, users, family(pid)))
+                    print(f"{name:<28}{line(rows[name][-1])}", flush=True)
+    for users in options.users:
+        print(f"{users} users:", told(rows, users))
+    if options.out:
+        record = {
+            "kind": "served",
+            "machine": describe(),
+            "checkpoint": checkpoint.name,
+            "length": options.length,
+            "ours": OURS,
+            "services": {
+                name: {"rows": [asdict(r) for r in found]} for name, found in rows.items()
+            },
+            "missing": missing,
+        }
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def told(rows: dict[str, list[Row]], users: int) -> str:
+    """Ours over each peer within a round: the median, the least and the most."""
+    mine = [row.per_second for row in rows[OURS] if row.users == users]
+    parts = []
+    for name in rows:
+        others = [row.per_second for row in rows[name] if row.users == users]
+        if name == OURS or not all(others):
+            continue
+        ratios = [a / b for a, b in zip(mine, others, strict=True)]
+        parts.append(f"{median(ratios):.2f}x {name} ({min(ratios):.2f}-{max(ratios):.2f})")
+    return "; ".join(parts)
+
+
+if __name__ == "__main__":
+    main()
