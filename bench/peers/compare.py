@@ -63,6 +63,7 @@ PEERS = {
 REFERENCES = ("hugging_face:fp32", "qingyu:fp32")
 STARTS = 3  # times a peer is started, as long as they take less than STARTING in all
 STARTING = 8.0  # seconds
+REASON = 200  # characters kept of why a peer is missing
 SLICE = 0.15  # seconds of calls a turn
 
 
@@ -152,7 +153,7 @@ def main() -> None:
     peers: dict[str, Peer] = {}
 
     def drop(name: str, reason: object) -> None:
-        results["missing"][name] = str(reason)
+        results["missing"][name] = str(reason)[:REASON]
         results["peers"].pop(name, None)
         if gone := peers.pop(name, None):
             gone.close()

@@ -67,7 +67,9 @@ METHOD = """
 - **Peak:** ONNX Runtime's INT8 product on blocks that stay in cache, measured in every round.
   Operations are the least a text needs, 2 for each pair of factors: the last layer's queries and
   feed-forward for the asked row alone, the vocabulary's head on one row. FP32 and BF16 engines are
-  held against the INT8 peak too.
+  held against the INT8 peak too. The least time of a text is its operations at the peak, or its
+  bytes (each weight once, a byte each) at the rate of copying, whichever is longer; weights that
+  stay in the last-level cache come faster than that.
 """
 
 
@@ -144,8 +146,8 @@ def summary(found: list[Results]) -> str:
 
 def section(results: Results) -> str:
     """One checkpoint and task."""
-    text = f"\n## {title(results)}\n\n{tables.where(results)}; {results['rounds']} rounds, "
-    text += f"{results['minutes']} minutes.\n\n![Ratios of times, peers over Qingyu INT8]"
+    text = f"\n## {title(results)}\n\n{tables.where(results)}; rounds: {results['rounds']}, "
+    text += f"{results['minutes']} minutes in all.\n\n![Ratios of times, peers over Qingyu INT8]"
     text += f"({picture(results)})\n\n{tables.ratios(results)}\n{tables.times(results)}\n"
     text += tables.costs(results)
     for name, reason in results["missing"].items():
