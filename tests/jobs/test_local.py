@@ -90,7 +90,7 @@ def one_by_one(
     lanes=st.integers(1, 3),
     room=st.sampled_from([0, 3000, 1 << 20]),
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_no_size_changes_a_byte(
     model: Model, one_by_one: tuple[Path, bytes], tmp_path_factory: Any, **sizes: int
 ) -> None:

@@ -40,7 +40,7 @@ def test_lanes_share_what_waits() -> None:
 
 
 @given(st.floats(0.011, 1.0), st.floats(0.011, 1.0))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_looser_target_never_carries_less(one: float, other: float) -> None:
     """The rate rises with the latency that is allowed."""
     low, high = sorted((one, other))
