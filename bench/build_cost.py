@@ -1,9 +1,9 @@
 """Build a BERT-base-shaped checkpoint (random, made on the spot) and say what it costs.
 
-    python bench/build_cost.py [--precisions int8 int4 ...] [--build OPTION ...]
+    python bench/build_cost.py [--only int8 int4 fp16 int4-8000] [--build OPTION ...]
 
 Seconds and peak memory of `qingyu build`, verification included, over all its processes; the
-bundle's size; and what `qingyu serve` keeps resident after answering.
+bundle's size; and what `qingyu serve` keeps resident after answering, each beside what it may be.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,39 @@ BASE = {
     "type_vocab_size": 2,
     "layer_norm_eps": 1e-12,
 }
+WORDS = 8000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One build: options of `qingyu build`, and what it may cost, where a limit is set.
+
+    seconds, peak (MB), bundle (MB), serving (MB): limits; None where there is none
+    """
+
+    precision: str
+    words: int | None = None
+    seconds: int | None = None
+    peak: int | None = None
+    bundle: int | None = None
+    serving: int | None = None
+
+
+ROWS = {
+    "int8": Row("int8", seconds=60, peak=1000, bundle=105, serving=290),
+    "int4": Row("int4", bundle=75, serving=230),
+    "fp16": Row("fp16", bundle=210),
+    f"int4-{WORDS}": Row("int4", words=WORDS, bundle=60, serving=230),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall and processor seconds of a build, and its peak memory in MB."""
+
+    seconds: float
+    processors: float
+    peak: float
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -110,20 +144,17 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def build(source: Path, out: Path, precision: str, options: list[str]) -> tuple[str, str]:
-    """Seconds, seconds of CPU and peak memory, and what the command printed."""
-    command = [*QINGYU, "build", str(source), "-o", str(out), "--precision", precision]
-    start, used = time.perf_counter(), cpu_seconds()
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as running:
-        peak = 0.0
+def build(source: Path, out: Path, options: list[str]) -> Cost:
+    """Run `qingyu build` and watch it. What it prints goes through."""
+    command = [*QINGYU, "build", str(source), "-o", str(out), *options]
+    start, used, peak = time.perf_counter(), cpu_seconds(), 0.0
+    with subprocess.Popen(command) as running:
         while running.poll() is None:
             peak = max(peak, tree_megabytes(running.pid))
             time.sleep(0.02)
-        printed = running.stdout.read() if running.stdout else ""
     if running.returncode:
         sys.exit(running.returncode)
-    seconds, used = time.perf_counter() - start, cpu_seconds() - used
-    return f"{seconds:.1f} s ({used:.1f} s of CPU), peak {peak:.0f} MB", printed
+    return Cost(time.perf_counter() - start, cpu_seconds() - used, peak)
 
 
 def cpu_seconds() -> float:
@@ -158,24 +189,38 @@ def address(running: subprocess.Popen[str]) -> str:
     raise SystemExit("the service did not start")
 
 
+def told(value: float, limit: int | None, digits: int = 0) -> str:
+    """A figure, and beside it what it may be."""
+    return f"{value:.{digits}f}" + (f" (<= {limit})" if limit else "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--precisions", nargs="+", default=["int8"])
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--build", nargs="*", default=[], help="more options of qingyu build")
     arguments = parser.parse_args()
-    print(describe())
+    table = ["| | build, s | of CPU, s | peak, MB | bundle, MB | serving, MB |", "|---" * 6 + "|"]
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "bert-base"
+        source, corpus = Path(folder) / "bert-base", Path(folder) / "words.txt"
         write_checkpoint(source)
-        for precision in arguments.precisions:
-            out = Path(folder) / precision
-            options = ["--min-agreement", "0", *arguments.build]
-            cost, printed = build(source, out, precision, options)
+        corpus.write_text("".join(f"{chr(0x4E00 + i)}\n" for i in range(WORDS)), "utf-8")
+        for name in arguments.only:
+            row, out = ROWS[name], Path(folder) / name
+            options = ["--precision", row.precision, "--min-agreement", "0", *arguments.build]
+            if row.words is not None:
+                options += ["--words-from", str(corpus), "--words", str(row.words)]
+            print(f"\n{name}:", flush=True)
+            cost = build(source, out, options)
             size = sum(file.stat().st_size for file in out.iterdir()) / 1e6
-            print(
-                f"\n{precision} {' '.join(arguments.build)}: {cost}, "
-                f"bundle {size:.1f} MB, serving {serving_megabytes(out):.0f} MB resident\n{printed}"
-            )
+            cells = [
+                told(cost.seconds, row.seconds, 1),
+                f"{cost.processors:.0f}",
+                told(cost.peak, row.peak),
+                told(size, row.bundle, 1),
+                told(serving_megabytes(out), row.serving),
+            ]
+            table.append(f"| {name} | {' | '.join(cells)} |")
+    print("", describe(), "", *table, sep="\n")
 
 
 if __name__ == "__main__":

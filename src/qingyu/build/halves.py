@@ -22,6 +22,8 @@ LARGEST_FLOAT16 = 65504.0
 class Half:
     """Weights of matrices and tables stored half, biases and norms whole."""
 
+    compensates = False
+
     def __init__(self, name: str, element: int) -> None:
         self.name = name
         self.element = element
@@ -72,6 +74,11 @@ class Halves:
     def tied_product(self, name: str, table: Matrix) -> str:
         weight = self.graph.cast(self.half.stored(self.graph, name, table), np.float32)
         return self.graph.node("Gemm", self.values, weight, transB=1)
+
+
+def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """The float32 numbers whose upper halves these are."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from qingyu.build.graph import Graph
 from qingyu.build.precision import OTHER, Matrix, Operand, Origin, Precision, Vector
+from qingyu.build.precisions import of_heads
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh")
 FUNCTIONS = {"relu": "Relu", "tanh": "Tanh"}
@@ -70,7 +71,11 @@ class Layers:
     ) -> None:
         self.graph = graph
         self.precision = precision
-        self.origins = origins or {}
+        self.origins = {} if origins is None else origins
+
+    def closest(self) -> Layers:
+        """The same graph, written at the precision that heads have."""
+        return Layers(self.graph, of_heads(self.precision), self.origins)
 
     def operand(self, x: str) -> Operand:
         """`x` made ready for products; a precision may use what is known of it."""

@@ -15,7 +15,7 @@ from qingyu.build import report
 from qingyu.build.adopt import find_onnx, write_adopted
 from qingyu.build.agreement import Report as Agreement
 from qingyu.build.agreement import compare, require
-from qingyu.build.calibrate import statistics
+from qingyu.build.calibrate import ROUNDS, Calibrating, statistics
 from qingyu.build.card import card
 from qingyu.build.families import family
 from qingyu.build.precisions import PRECISIONS
@@ -30,6 +30,7 @@ from qingyu.errors import BuildError
 
 REFERENCE = "fp32"
 LEAST_AGREEMENT = 0.97
+LEAST_AGREEMENTS = {"int4": 0.9}  # what a precision is expected to cost, where that is more
 
 Progress: TypeAlias = Callable[[str, float], None]
 """Called with what is being done and how much of it all is done, 0 to 1."""
@@ -41,7 +42,8 @@ class Options:
 
     precision:     one of PRECISIONS
     calibration:   a file with a text a line; the built-in samples without one
-    min_agreement: below this share of equal answers nothing is written
+    min_agreement: below this share of equal answers nothing is written; without it 0.97, and
+                   0.9 for int4
     words:         which words to keep of the vocabulary; all without it
     pruning:       what else to leave out
     measure:       whether to measure memory and latency, before and after
@@ -49,11 +51,17 @@ class Options:
 
     precision: str = "int8"
     calibration: Path | None = None
-    min_agreement: float = LEAST_AGREEMENT
+    min_agreement: float | None = None
     measure: bool = True
     licence: str = ""
     words: Words | None = None
     pruning: Pruning = field(default_factory=Pruning)
+
+    @property
+    def least_agreement(self) -> float:
+        if self.min_agreement is not None:
+            return self.min_agreement
+        return LEAST_AGREEMENTS.get(self.precision, LEAST_AGREEMENT)
 
 
 @dataclass(frozen=True)
@@ -146,11 +154,14 @@ def _from_checkpoint(
         manifest = write(checkpoint, precision, folder / "result", name)
         return _Made(manifest, vocabulary=rates, unused=checkpoint.weights.unused())
     progress("reference", 0.0)
-    whole = write(checkpoint, reference, folder / "reference", name, calibrate=True)
-    seen = whole
-    if smaller is not checkpoint:
-        seen = write(smaller, reference, folder / "pruned", name, calibrate=True)
-    precision = precision.calibrated(statistics(seen, CALIBRATION, texts[::2]))
+    witness = Calibrating(products=precision.compensates)
+    if smaller is checkpoint:
+        whole = seen = write(checkpoint, reference, folder / "reference", name, witness)
+    else:
+        whole = write(checkpoint, reference, folder / "reference", name)
+        seen = write(smaller, reference, folder / "pruned", name, witness)
+    rounds = ROUNDS if precision.compensates else 1
+    precision = precision.calibrated(statistics(seen, CALIBRATION, texts[::2], rounds))
     asked = probe(seen, texts[1::2])
     expected = observe(whole, asked, pack=False)
     before = report.measure(_sealed(whole)) if options.measure else None
@@ -158,7 +169,7 @@ def _from_checkpoint(
     manifest = write(smaller, precision, folder / "result", name)
     progress("verify", 0.7)
     accuracy = compare(manifest, expected, observe(manifest, asked))
-    require(accuracy, options.min_agreement)
+    require(accuracy, options.least_agreement)
     return _Made(manifest, accuracy, before, rates, smaller.weights.unused())
 
 
@@ -168,7 +179,7 @@ def _check(options: Options, out: Path) -> None:
             f"没有精度 {options.precision}；可选：{'、'.join(PRECISIONS)}。",
             f"No precision {options.precision}; there are: {', '.join(PRECISIONS)}.",
         )
-    if not 0 <= options.min_agreement <= 1:
+    if not 0 <= options.least_agreement <= 1:
         raise BuildError(
             f"--min-agreement 应在 0 到 1 之间，收到 {options.min_agreement}。",
             f"--min-agreement should be from 0 to 1, not {options.min_agreement}.",

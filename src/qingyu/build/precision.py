@@ -57,6 +57,7 @@ class Operand(Protocol):
 
 class Precision(Protocol):
     name: str
+    compensates: bool  # whether it wants to know how the inputs of a matrix go together
 
     def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand: ...
 
@@ -73,6 +74,7 @@ class Float32:
     """Weights as they are: the reference every other precision is measured against."""
 
     name = "fp32"
+    compensates = False
 
     def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
         del origin
@@ -114,6 +116,8 @@ class Int8:
     fixed steps, one a channel, taken from sample texts; everything else has one a row, from
     that row alone.
     """
+
+    compensates = False
 
     def __init__(
         self,

@@ -23,5 +23,5 @@ PRECISIONS: dict[str, Precision] = {
 
 
 def of_heads(precision: Precision) -> Precision:
-    """What heads are written at: they are small, and INT4 would cost them more than it saves."""
+    """What heads and the layer before them are written at: INT4 would cost more than it saves."""
     return precision.tables if isinstance(precision, Int4) else precision

@@ -24,12 +24,16 @@ INPUTS = ("input_ids", "token_type_ids", "position_ids")
 
 
 def write(
-    checkpoint: Checkpoint, precision: Precision, folder: Path, name: str, calibrate: bool = False
+    checkpoint: Checkpoint,
+    precision: Precision,
+    folder: Path,
+    name: str,
+    calibrate: Calibrating | None = None,
 ) -> bundle.Manifest:
     """Everything but card, report and manifest into `folder`, which must not exist.
 
-    With `calibrate` also a second encoder, over the same weights, that tells how large the
-    channels of its norms become. Raises CheckpointError.
+    With `calibrate` also a second encoder, over the same weights, that tells what it is asked to
+    of the numbers in it. Raises CheckpointError.
     """
     folder.mkdir()
     model = family(checkpoint.config, checkpoint.weights)
@@ -37,8 +41,8 @@ def write(
     heads = {}
     try:
         read = _encoder(model, precision, store, folder / bundle.ENCODER)
-        if calibrate:
-            _encoder(model, Calibrating(), store, folder / CALIBRATION)
+        if calibrate is not None:
+            _encoder(model, calibrate, store, folder / CALIBRATION)
         for head in model.heads():
             graph = Graph(head.name, store)
             states = graph.input("hidden", np.float32, ["rows", model.hidden])

@@ -47,11 +47,14 @@ def build(
         ),
     ] = None,
     min_agreement: Annotated[
-        float,
+        float | None,
         typer.Option(
-            min=0, max=1, help="低于此一致率则不写出 / Refuse below this share of equal answers."
+            min=0,
+            max=1,
+            show_default="0.97, int4: 0.9",
+            help="低于此一致率则不写出 / Refuse below this share of equal answers.",
         ),
-    ] = 0.97,
+    ] = None,
     measure: Annotated[
         bool,
         typer.Option(help="测量内存与延迟 / Measure memory and latency, before and after."),

@@ -115,7 +115,9 @@ class Encoder:
         """Hidden states of the requested rows, [rows, hidden]."""
         x = self.embeddings(layers, input_ids, token_type_ids, positions)
         for index in range(self.layers):
-            x = self.layer(layers, layout, x, index, last=index == self.layers - 1)
+            last = index == self.layers - 1
+            written = layers.closest() if last and not self.shared(index) else layers
+            x = self.layer(written, layout, x, index, last)
         return x
 
     def embeddings(self, layers: Layers, ids: str, types: str, positions: str) -> str:
