@@ -7,10 +7,7 @@ Order. A query's turn is `arrival + time to compute everything its request asked
 Short requests overtake long ones that came a moment earlier, a request of many texts does not
 push others back, and nothing starves: a turn, once given, only gets older.
 
-Company. The query whose turn is oldest leads. Another joins its batch if running it there costs no
-more than running it alone. Matrix products read tokens end to end, so company is free but for
-attention, which works on a rectangle as wide as the longest: a short query joins long ones only
-while the cells it adds cost less than a batch of its own.
+Company. The query whose turn is oldest leads; see `company` for who joins it.
 
 Admission. A request is charged the tokens it has in the house, waiting or running, up to a share,
 so that a few large requests cannot shut everyone else out. What goes beyond the bound is refused at
@@ -33,15 +30,13 @@ from qingyu.errors import DeadlineError, OverloadedError, QingyuError
 from qingyu.types import FloatArray, Query
 
 from .admission import Admission
+from .company import together
 from .errors import ClientGoneError, InferenceError, RequestTooLargeError, StoppingError
 from .ticket import Batch, Item, Run, Ticket
 
 Clock = Callable[[], float]
 
-BATCH_OVERHEAD_TOKENS = 16  # what starting one more batch costs, in tokens of work (measured)
-CELLS_PER_TOKEN = 2048  # cells of attention that cost as much as one token (measured)
 STEADY_BATCHES = 1.5  # of each lane, in an overload: one under way, and the next one filling up
-LOOKAHEAD = 256  # waiting queries considered for one batch
 FIRST_GUESS_SECONDS_PER_TOKEN = 2e-4
 SMOOTHING = 0.1
 
@@ -99,14 +94,29 @@ class Scheduler:
             return sum(item.cost for item in self._items if not item.ticket.settled)
 
     def check_room(self) -> None:
-        """Refuse before any work is done for a request, if the queue is full already.
+        """Refuse before anything is done for a request, if the house is full already.
 
         Raises OverloadedError.
         """
         if self.admission.full:
-            with self._ready:
-                if not self.admission.ask(1, self.clock()):
-                    self._refuse()
+            self.release(self.reserve(1))
+
+    def reserve(self, cost: int, deadline: float | None = None) -> int:
+        """A place for a request of about `cost` tokens, taken before they are counted: of a
+        thousand requests that come in the same moment only those that fit are tokenised.
+
+        Give it back with `release`, just before its first `submit` as one that `follows`.
+        Raises OverloadedError.
+        """
+        with self._ready:
+            self._admit(cost, self.clock(), deadline)
+            charge = min(cost, self.admission.share)
+            self.admission.held += charge
+            return charge
+
+    def release(self, place: int) -> None:
+        with self._ready:
+            self.admission.held -= place
 
     def check_size(self, tokens: int) -> None:
         """Raises RequestTooLargeError where a request could never be taken."""
@@ -238,29 +248,10 @@ class Scheduler:
                 return batch
 
     def _form(self) -> Batch:
-        lead = self._items[0]
-        chosen = [lead]
         # What waits is shared out among the lanes that are free, rather than all given to one.
         free = max(1, self.lanes - self._running)
         share = math.ceil(sum(item.cost for item in self._items) / free)
-        limit = min(self.max_batch_tokens, share)
-        if not lead.alone:
-            tokens, longest = lead.cost, lead.cost
-            rivals = [
-                item
-                for item in self._items[1:LOOKAHEAD]
-                if not item.alone and item.ticket.run == lead.ticket.run
-            ]
-            rivals.sort(key=lambda item: abs(item.cost - lead.cost))
-            for item in rivals:
-                grown = max(longest, item.cost)
-                cells = (len(chosen) + 1) * grown**2 - len(chosen) * longest**2 - item.cost**2
-                if tokens + item.cost > limit:
-                    continue
-                if cells <= BATCH_OVERHEAD_TOKENS * CELLS_PER_TOKEN:
-                    chosen.append(item)
-                    tokens += item.cost
-                    longest = grown
+        chosen = together(self._items, min(self.max_batch_tokens, share))
         taken = set(map(id, chosen))
         self._items = [item for item in self._items if id(item) not in taken]
         return Batch(chosen, self.clock())

@@ -8,11 +8,10 @@ import logging
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from qingyu.engine import heap
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
-from qingyu.types import FloatArray, Query
 
 from .cache import Cache, key_of
 from .errors import InferenceError, ItemError, RequestTooLargeError, StoppingError
@@ -29,6 +28,7 @@ log = logging.getLogger("qingyu.service")
 # to a thread and back costs a fifth of that each time (measured). More goes to a thread.
 INLINE_CHARACTERS = 600
 INLINE_POSITIONS = 4
+SPECIAL_TOKENS = 2  # of a text, beside its characters: more than that it rarely has
 ROWS_AT_ONCE = 256  # of one request: a row may hold a number for every word of the vocabulary
 TICK_SECONDS = 0.25
 REFRESH_TICKS = 4
@@ -37,12 +37,32 @@ TRIM_TICKS = 8  # what a rare long text took is given back; taking it again cost
 
 @dataclass(eq=False)
 class Flight:
-    """One computation and how many requests wait for it; it is given up when none does."""
+    """One computation and how many requests wait for it; it is given up when none does.
 
+    place:   what is reserved for it in the scheduler until its first queries are there
+    turn:    the works whose queries the scheduler has, under `ticket`
+    futures: of those who wait, each its own, by key; gone when the key is settled
+    """
+
+    seconds: float | None
+    deadline: float | None
     waiters: int = 0
+    place: int = 0
+    turn: list[Work] = field(default_factory=list)
+    ticket: Ticket | None = None
     task: asyncio.Task[None] | None = None
-    futures: dict[Hashable, asyncio.Future[Answer]] = field(default_factory=dict)
     works: list[tuple[Hashable, Work]] = field(default_factory=list)
+    futures: dict[Hashable, list[asyncio.Future[Answer]]] = field(default_factory=dict)
+
+    @property
+    def open_works(self) -> list[Work]:
+        return [work for _, work in self.works if not work.over]
+
+    def wait(self, key: Hashable) -> asyncio.Future[Answer]:
+        """A future of one's own: cancelling it concerns nobody else."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.futures.setdefault(key, []).append(future)
+        return future
 
 
 class Service:
@@ -61,7 +81,7 @@ class Service:
         self.shared = 0
         self.scheduler = scheduler(deliver=self._deliver)
         self.workers = Workers(self.scheduler, workers)
-        self._inflight: dict[Hashable, tuple[Flight, asyncio.Future[Answer]]] = {}
+        self._inflight: dict[Hashable, Flight] = {}
         self._pool = ThreadPoolExecutor(1, "qingyu-text")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tending: asyncio.Task[None] | None = None
@@ -95,7 +115,7 @@ class Service:
             answers, waiting = self._look_up(loaded, calls, flights, timeout)
             if len(calls) == 1:
                 for index, future in waiting.items():
-                    answers[index] = await asyncio.shield(future)
+                    answers[index] = await future
             elif waiting:
                 await asyncio.wait(set(waiting.values()), return_when=asyncio.FIRST_EXCEPTION)
                 for index, future in waiting.items():
@@ -120,125 +140,134 @@ class Service:
         caching = self.cache.limit > 0
         answers: list[Answer | None] = [None] * len(calls)
         waiting: dict[int, asyncio.Future[Answer]] = {}
-        mine = Flight()
+        mine = Flight(timeout, None if timeout is None else self.scheduler.clock() + timeout)
         for index, call in enumerate(calls):
             key: Hashable = key_of(loaded.model.digest, call) if caching else index
             if caching:
                 answers[index] = self.cache.get(key)
                 if answers[index] is not None:
                     continue
-                if key in self._inflight:
-                    flight, waiting[index] = self._inflight[key]
+                flight = self._inflight.get(key, mine)
+                if flight is not mine or key in mine.futures:
+                    waiting[index] = flight.wait(key)
                     self.shared += 1
                     if flight is not mine and flight not in flights:
                         flight.waiters += 1
                         flights.append(flight)
                     continue
-            if not mine.works:
-                self.scheduler.check_room()  # what is known is told in an overload too
-            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            waiting[index] = mine.futures[key] = future
+            waiting[index] = mine.wait(key)
             mine.works.append((key, Work(call)))
-            if caching:
-                self._inflight[key] = mine, future
         if mine.works:
-            mine.waiters += 1
+            self._take_off(loaded, mine)
             flights.append(mine)
-            loaded.leases += 1
-            mine.task = asyncio.ensure_future(self._fly(loaded, mine, timeout))
-            mine.task.add_done_callback(lambda task: self._land(loaded, mine, task))
         return answers, waiting
 
-    async def _fly(self, loaded: Loaded, flight: Flight, timeout: float | None) -> None:
-        works = [work for _, work in flight.works]
-        await self._compute(loaded, works, timeout, lambda: self._settle(flight))
+    def _take_off(self, loaded: Loaded, flight: Flight) -> None:
+        """Get a place and begin; what is light is queued before this returns, since each turn of a
+        busy event loop takes its time. Raises OverloadedError."""
+        works = flight.open_works
+        cost = sum(work.call.size + SPECIAL_TOKENS * work.call.texts for work in works)
+        flight.place = self.scheduler.reserve(cost, flight.deadline)
+        flight.waiters += 1
+        loaded.leases += 1
+        if self.cache.limit > 0:
+            self._inflight.update((key, flight) for key, _ in flight.works)
+        light = sum(work.call.size * work.call.texts for work in works) <= INLINE_CHARACTERS
+        if light:
+            start_all(loaded.model, works)
+        flight.task = asyncio.ensure_future(self._fly(loaded, flight, light))
+        flight.task.add_done_callback(lambda task: self._land(loaded, flight, task))
+        if light:
+            with contextlib.suppress(QingyuError):  # the same again in its task, which tells it
+                self._queue(loaded, flight)
+
+    async def _fly(self, loaded: Loaded, flight: Flight, started: bool) -> None:
+        if not started:
+            await self._in_thread(start_all, loaded.model, flight.open_works)
+        if flight.ticket is None:
+            self._queue(loaded, flight)
+        while flight.ticket is not None:
+            await cast("asyncio.Future[None]", flight.ticket.context)
+            try:
+                answers = flight.ticket.result()
+            except DeadlineError:  # it is the whole request's, not this round's
+                raise DeadlineError(flight.seconds or 0.0) from None
+            if sum(map(len, answers)) <= INLINE_POSITIONS:
+                go_on_all(flight.turn, iter(answers))
+            else:
+                await self._in_thread(go_on_all, flight.turn, iter(answers))
+            self._queue(loaded, flight)
+
+    def _queue(self, loaded: Loaded, flight: Flight) -> None:
+        """Settle what is over and put the next queries in the scheduler; no ticket: all is over.
+
+        Raises RequestTooLargeError, StoppingError.
+        """
+        flight.ticket = None
+        self._settle(flight)
+        works = flight.open_works
+        if not works:
+            return
+        if flight.place:
+            self.scheduler.check_size(sum(work.tokens for work in works))
+            self._give_place(flight)  # no other gets in: nothing is awaited before it is filled
+        flight.turn = _some(works)
+        flight.ticket = self.scheduler.submit(
+            loaded.model.run,
+            [query for work in flight.turn for query in work.queries],
+            deadline=flight.deadline,
+            follows=True,
+            context=asyncio.get_running_loop().create_future(),
+        )
+
+    def _give_place(self, flight: Flight) -> None:
+        self.scheduler.release(flight.place)
+        flight.place = 0
 
     def _land(self, loaded: Loaded, flight: Flight, task: asyncio.Task[None]) -> None:
-        """However it ended: nobody is left waiting, and the lease is given back."""
+        """However it ended: nobody is left waiting, nothing in the queue, the lease given back."""
         error = StoppingError() if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, QingyuError):
             log.error("computing failed unexpectedly", exc_info=error)
             error = InferenceError()
+        if flight.ticket is not None:
+            self.scheduler.cancel(flight.ticket)
         self._settle(flight, error)
+        self._give_place(flight)
         self.registry.release(loaded)
 
     def _leave(self, flight: Flight) -> None:
         """A request stops waiting; what nobody waits for is given up."""
         flight.waiters -= 1
         if not flight.waiters and flight.task is not None and not flight.task.done():
-            for key in flight.futures:
+            for key, _ in flight.works:
                 self._forget(flight, key)
             flight.task.cancel()
 
     def _forget(self, flight: Flight, key: Hashable) -> None:
-        if key in self._inflight and self._inflight[key][0] is flight:
+        if self._inflight.get(key) is flight:
             del self._inflight[key]
 
     def _settle(self, flight: Flight, error: BaseException | None = None) -> None:
         """Settle the futures of the calls that are over; of all of them, if there is an error."""
-        caching = self.cache.limit > 0
         for key, work in flight.works:
-            future = flight.futures[key]
-            if future.done() or not (work.over or error):
+            if key not in flight.futures or not (work.over or error):
                 continue
             self._forget(flight, key)
-            if work.answer is not None:
-                future.set_result(work.answer)
-                if caching:
-                    self.cache.put(key, work.answer)
-            else:
-                future.set_exception(work.error or error or StoppingError())
-                future.exception()  # seen, even if every client has left
+            if work.answer is not None and self.cache.limit > 0:
+                self.cache.put(key, work.answer)
+            for future in flight.futures.pop(key):
+                if future.done():  # who waited has left
+                    continue
+                if work.answer is not None:
+                    future.set_result(work.answer)
+                else:
+                    future.set_exception(work.error or error or StoppingError())
+                    future.exception()  # seen, even if every client has left
 
-    async def _compute(
-        self,
-        loaded: Loaded,
-        works: list[Work],
-        timeout: float | None,
-        settle: Callable[[], None],
-    ) -> None:
-        model = loaded.model
-        deadline = None if timeout is None else self.scheduler.clock() + timeout
-        light = sum(w.call.size * w.call.texts for w in works) <= INLINE_CHARACTERS
-        await self._do(light, start_all, model, works)
-        follows = False
-        while True:
-            settle()
-            works = [work for work in works if not work.over]
-            if not works:
-                return
-            if not follows:
-                self.scheduler.check_size(sum(work.tokens for work in works))
-            turn = _some(works)
-            queries = [query for work in turn for query in work.queries]
-            try:
-                answers = await self._ask(loaded, queries, deadline, follows)
-            except DeadlineError:  # it is the whole request's, not this round's
-                raise DeadlineError(timeout or 0.0) from None
-            follows = True
-            light = sum(len(query.positions) for query in queries) <= INLINE_POSITIONS
-            await self._do(light, go_on_all, turn, iter(answers))
-
-    async def _do(self, light: bool, function: Callable[..., None], *arguments: Any) -> None:
-        if light:
-            function(*arguments)
-        else:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._pool, function, *arguments)
-
-    async def _ask(
-        self, loaded: Loaded, queries: list[Query], deadline: float | None, follows: bool
-    ) -> list[FloatArray]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ticket = self.scheduler.submit(
-            loaded.model.run, queries, deadline=deadline, follows=follows, context=future
-        )
-        try:
-            await future
-        except asyncio.CancelledError:
-            self.scheduler.cancel(ticket)
-            raise
-        return ticket.result()
+    async def _in_thread(self, function: Callable[..., None], *arguments: Any) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, function, *arguments)
 
     def _deliver(self, tickets: list[Ticket]) -> None:
         """Called in a worker's thread: wake those who wait, once for all of a batch."""
