@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from qingyu.build import int4
-from qingyu.build.halves import bfloat16
+from qingyu.build.halves import bfloat16, widened
+from qingyu.build.pipeline import Options
 from qingyu.build.quantise import INT7_LIMIT, int8_rows
 from qingyu.bundle import Manifest
 from qingyu.engine.cpu import products_overflow
@@ -104,6 +106,51 @@ def test_samples_make_products_better() -> None:
         for found in (int4.int4_blocks(matrix), int4.int4_blocks(matrix, gram))
     ]
     assert errors[1] < 0.5 * errors[0]
+
+
+def test_errors_are_made_up_for_across_blocks() -> None:
+    """Inputs that go together though they lie in different blocks help each other, too."""
+    draw = np.random.default_rng(4)
+    width = 4 * int4.BLOCK
+    matrix = draw.standard_normal((32, width)).astype(np.float32)
+    inputs = (draw.standard_normal((900, 12)) @ draw.standard_normal((12, width))).astype(
+        np.float32
+    )
+    whole = inputs.T @ inputs
+    blocks = whole.reshape(4, int4.BLOCK, 4, int4.BLOCK)
+    parts = np.stack([blocks[i, :, i] for i in range(4)])
+    errors = [
+        np.square(inputs @ (dequantised(*int4.int4_blocks(matrix, gram), width) - matrix).T).mean()
+        for gram in (parts, whole[None])
+    ]
+    assert errors[1] < 0.5 * errors[0]
+
+
+@given(st.integers(1, 4), st.integers(1, 150), st.integers(0, 99))
+def test_steps_are_stored_as_they_were_used(outputs: int, inputs: int, seed: int) -> None:
+    """Scales lose nothing when they are written as bfloat16."""
+    matrix = np.random.default_rng(seed).standard_normal((outputs, inputs)).astype(np.float32)
+    _, scales, _ = int4.int4_blocks(matrix)
+    np.testing.assert_array_equal(widened(bfloat16(scales)), scales)
+
+
+def test_the_last_layer_keeps_eight_bits(built: Callable[..., Manifest]) -> None:
+    """Of two layers the first has 4-bit matrices; the last, and heads, have none."""
+    folder = built("bert-masked-lm", "int4").path
+    names = [
+        node.input[1]
+        for node in onnx.load(folder / "encoder.onnx", load_external_data=False).graph.node
+        if node.op_type == "MatMulNBits"
+    ]
+    assert len(names) == 3  # of attention's inputs, and of both feed-forward matrices
+    assert all(".layer.0." in name for name in names)
+
+
+@pytest.mark.parametrize(("precision", "least"), [("int8", 0.97), ("fp16", 0.97), ("int4", 0.9)])
+def test_least_agreement_unless_said(precision: str, least: float) -> None:
+    """INT4 is expected to cost more; what is asked for goes before either."""
+    assert Options(precision).least_agreement == least
+    assert Options(precision, min_agreement=0.5).least_agreement == 0.5
 
 
 @given(arrays(np.float32, (3, 7), elements=NORMAL), st.sampled_from([INT7_LIMIT, 127]))
