@@ -23,10 +23,11 @@ UNITS = {"": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GI
 def profile(
     model: Annotated[str, typer.Argument(help="模型名或目录 / Name or directory of a bundle.")],
     memory: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="SIZE",
-            help="如 512MB、1GB：求放得下的最大批 / Find the largest batch that fits.",
+            help="如 512MB、1GB，可重复：求放得下的最大批 / Find the largest batch that fits; "
+            "may be given several times.",
         ),
     ] = None,
     plot: Annotated[
@@ -40,18 +41,18 @@ def profile(
     from qingyu.build import footprint
     from qingyu.build.heat import heat_map
 
-    limit = None if memory is None else parse_size(memory)
+    limits = {text: parse_size(text) for text in memory or []}
     manifest = bundle.read_manifest(bundle.find(model))
     lengths = [length for length in LENGTHS if length <= manifest.sizes.max_positions]
     shapes = [(batch, length) for length in lengths for batch in BATCHES]
     found = footprint.measure(manifest.path, shapes)
-    fits = {} if limit is None else largest_batches(manifest, found, limit)
+    fits = {text: largest_batches(manifest, found, limit) for text, limit in limits.items()}
     if plot is not None:
         _write(plot, heat_map(manifest.name, found))
     if as_json:
         console.print_json(_summary(manifest, found, fits))
     else:
-        _draw(manifest, found, fits, limit)
+        _draw(manifest, found, fits)
 
 
 def parse_size(text: str) -> int:
@@ -85,7 +86,7 @@ def largest_batches(manifest: Manifest, found: Footprint, limit: int) -> dict[in
     return fits
 
 
-def _draw(manifest: Manifest, found: Footprint, fits: dict[int, int], limit: int | None) -> None:
+def _draw(manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]]) -> None:
     from rich.table import Table
 
     from qingyu.build.footprint import estimated_activations
@@ -114,15 +115,21 @@ def _draw(manifest: Manifest, found: Footprint, fits: dict[int, int], limit: int
         ]
         table.add_row(str(length), *cells)
     screen.print(table)
-    if limit is not None:
-        typer.echo(f"{limit / 1e6:.0f} MB 之内的最大批 / the largest batch within it:")
-        for length, batch in fits.items():
-            typer.echo(
-                f"  {length:4d} × {batch}" if batch else f"  {length:4d}   放不下 / does not fit"
-            )
+    if fits:
+        largest = Table(
+            box=None, pad_edge=False, title="放得下的最大批 the largest batch that fits"
+        )
+        for heading in ("词元 tokens", *fits):
+            largest.add_column(heading, justify="right")
+        for length in next(iter(fits.values())):
+            cells = [str(batches[length] or "—") for batches in fits.values()]
+            largest.add_row(str(length), *cells)
+        screen.print(largest)
 
 
-def _summary(manifest: Manifest, found: Footprint, fits: dict[int, int]) -> dict[str, object]:
+def _summary(
+    manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]]
+) -> dict[str, object]:
     from dataclasses import asdict
 
     from qingyu.build.footprint import estimated_activations
