@@ -8,6 +8,8 @@ with one CPU each; of one node with one CPU. Told of each, as medians of the rou
 
     seconds  from the command's start to its end; a cluster is there before
     rate     lines a second between a fifth and nine tenths of the lines, as checkpoints tell
+    cpu      milliseconds of CPU time for each of those lines, of all processes there are: what two
+             cores have to share, whatever else the machine is doing
     start    seconds less what the lines take at that rate: starting and ending
     cluster  seconds to start the cluster, in none of the above
 
@@ -52,20 +54,37 @@ def cluster(cpus: tuple[int, ...]) -> Iterator[str]:
         made.shutdown()
 
 
+def cpu_seconds() -> float:
+    """Of this process and all that live below it, clusters included."""
+    parents: dict[int, int] = {}
+    spent: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        parents[int(folder.name)] = int(fields[1])
+        spent[int(folder.name)] = int(fields[11]) + int(fields[12])
+    family = {os.getpid()}
+    while more := {one for one, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(spent[one] for one in family) / os.sysconf("SC_CLK_TCK")
+
+
 def run(command: list[str], output: Path, lines: int) -> dict[str, float]:
     """Run to the end, looking at the checkpoint meanwhile."""
     output.unlink(missing_ok=True)
     checkpoint = output.with_name(output.name + ".checkpoint")
     began = time.perf_counter()
     process = subprocess.Popen([*command, str(output)], stderr=subprocess.DEVNULL)
-    seen = [(0.0, 0)]
+    seen = [(0.0, 0, 0.0)]
     while process.poll() is None:
         try:
             rows = json.loads(checkpoint.read_bytes())["rows"]
         except (OSError, ValueError):
             rows = 0
         if rows > seen[-1][1]:
-            seen.append((time.perf_counter() - began, rows))
+            seen.append((time.perf_counter() - began, rows, cpu_seconds()))
         time.sleep(POLL_SECONDS)
     seconds = time.perf_counter() - began
     if process.returncode:
@@ -73,9 +92,15 @@ def run(command: list[str], output: Path, lines: int) -> dict[str, float]:
     steady = [one for one in seen if 0.2 * lines <= one[1] <= 0.9 * lines]
     if len(steady) < 2:
         raise SystemExit("too few lines to tell a rate")
-    (first, before), (last, after) = steady[0], steady[-1]
+    (first, before, idle), (last, after, busy) = steady[0], steady[-1]
     rate = (after - before) / (last - first)
-    return {"seconds": seconds, "rate": rate, "start": seconds - lines / rate, "cluster": 0.0}
+    return {
+        "seconds": seconds,
+        "rate": rate,
+        "cpu": (busy - idle) / (after - before) * 1e3,
+        "start": seconds - lines / rate,
+        "cluster": 0.0,
+    }
 
 
 def main() -> None:
@@ -112,8 +137,9 @@ def main() -> None:
         for way, runs in found.items()
     }
     for way, one in best.items():
-        told = {key: round(value, 1) for key, value in one.items()}
+        told = {key: round(value, 2) for key, value in one.items()}
         told["rate_ratio"] = round(one["rate"] / best[PLAIN]["rate"], 3)
+        told["cpu_ratio"] = round(one["cpu"] / best[PLAIN]["cpu"], 3)
         told["total_ratio"] = round(best[PLAIN]["seconds"] / one["seconds"], 3)
         print(json.dumps({"way": way, "lines": chosen.lines, **told}))
     two = best["2 nodes x 1 CPU"]["rate"] / best["1 node x 1 CPU"]["rate"]
