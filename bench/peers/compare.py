@@ -46,6 +46,7 @@ PEERS = {
         "openvino:fp32",
         "openvino:bf16",
         "openvino:weights",
+        "openvino:dynamic",
         "openvino:int8",
         "ctranslate2:int8",
         "infinity:torch",

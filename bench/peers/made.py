@@ -24,8 +24,7 @@ MAKERS = {
 # Variants that differ only in how the same files are run, or are made by another's maker.
 SAME = {
     "openvino:bf16": "openvino:fp32",
-    "openvino:weights_f32": "openvino:weights",
-    "openvino:int8_f32": "openvino:int8",
+    "openvino:dynamic": "openvino:weights",
     "fastembed:fp32": "onnx_runtime:embed",
 }
 # What is made of another's files and not of the checkpoint alone.
