@@ -1,6 +1,6 @@
-"""OpenVINO: fp32; bf16 by its hint; weights: INT8 weights, the rest as it likes best (bf16 where the
-machine has it); dynamic: the same weights with activations quantised to INT8 in groups as it runs,
-which it does for f32 only; int8: post-training quantisation of both.
+"""OpenVINO: fp32; bf16 by its hint; weights: INT8 weights, the rest as it likes best (bf16 where
+the machine has it); dynamic: the same weights with activations quantised to INT8 in groups as it
+runs, which it does for f32 only; int8: post-training quantisation of both.
 """
 
 from __future__ import annotations
