@@ -2,8 +2,8 @@
 
 A queue is there for bursts: sixteen clients that ask in the same moment should all be let in, and
 what they brought is soon gone. A queue that stays long does nothing but make everyone wait, since
-the lanes are busy either way. So a burst may fill all of it; once it has overflowed only half is
-given away, which keeps the lanes busy and the wait of those let in short, until few are refused.
+the lanes are busy either way. So a burst may fill all of it; once it has overflowed only a third
+is given away, which keeps the lanes busy and the wait of those let in short, until few are refused.
 
 The bound is in tokens and so in batches: it means the same share of a request's time on a fast
 model and on a slow one.

@@ -36,7 +36,7 @@ from .ticket import Batch, Item, Run, Ticket
 
 Clock = Callable[[], float]
 
-STEADY_BATCHES = 1.5  # of each lane, in an overload: one under way, and the next one filling up
+STEADY_BATCHES = 1.25  # of each lane, in an overload: one under way, and the next filling up
 FIRST_GUESS_SECONDS_PER_TOKEN = 2e-4
 SMOOTHING = 0.1
 
@@ -59,8 +59,8 @@ class Scheduler:
     """A bounded queue of queries and the rule by which batches are taken from it. Thread-safe.
 
     max_batch_tokens:   tokens of one batch; a longer query runs alone
-    max_queue_tokens:   sum of charges above which requests are refused; half of it in an overload,
-                        and never less than keeps the lanes busy
+    max_queue_tokens:   sum of charges above which requests are refused; a third of it in an
+                        overload, and never less than keeps the lanes busy
     max_request_tokens: tokens of one request above which it is refused for good
     lanes:              batches that run at the same time, each taken by a thread of its own
     deliver:            called outside the lock with the tickets just settled, in a worker's thread
@@ -81,7 +81,7 @@ class Scheduler:
         self._items: list[Item] = []
         busy = math.ceil(STEADY_BATCHES * self.lanes * self.max_batch_tokens)
         bound = self.max_queue_tokens
-        self.admission = Admission(bound, min(bound, max(bound // 2, busy)))
+        self.admission = Admission(bound, min(bound, max(bound // 3, busy)))
         self._closed = False
         self._running = 0
 
