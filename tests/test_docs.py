@@ -20,7 +20,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-COMMAND = re.compile(r"^  ([a-z][a-z-]*)  ", re.MULTILINE)
+COMMAND = re.compile(r"^  ([a-z][a-z0-9-]*)  ", re.MULTILINE)
 
 
 def name(path: Path) -> str:

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 import qingyu
+from qingyu.build.pipeline import Options, build
 from qingyu.cli import run
 from qingyu.model import Model
 
+CHECKPOINTS = Path(__file__).parents[1] / "golden" / "checkpoints"
 TYPO = "今天天汽真好，我们出去玩吧。"
 PRAISE = "味道很好，下次还来！"
 NAMES = "王小明在清华大学读书。"
@@ -90,6 +92,19 @@ def test_lines_of_standard_input(
     assert refused["line"] == 2
     assert "第 2 行" in captured.err
     assert last["text_pair"] == "狗"
+
+
+def test_text_to_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A bundle of an encoder-decoder writes; the default model says that it cannot."""
+    t5 = build(CHECKPOINTS / "t5-tied", tmp_path / "t5", Options(precision="fp32", measure=False))
+    command = ["text2text", "今天天气真好", "--max-new-tokens", "5", "--beams", "2"]
+    assert run([*command, "-m", str(t5.path), "--json"]) == 0
+    result = qingyu.load(t5.path).text2text("今天天气真好", max_new_tokens=5, num_beams=2)
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(result.to_dict()))
+    assert run([*command, "-m", str(t5.path)]) == 0
+    assert "→" in capsys.readouterr().out
+    assert run(command) == 2
+    assert "text2text" in capsys.readouterr().err
 
 
 def test_labels_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, model: Model) -> None:

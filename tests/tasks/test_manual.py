@@ -41,7 +41,10 @@ def output_of(language: str, code: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+RUN = [page for page in PAGES if page.stem != "text2text"]  # no model in the package does it
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_examples_say_what_the_page_says(page: Path) -> None:
     """The words are the same, and the figures nearly."""
     examples = EXAMPLE.findall(page.read_text("utf-8"))
@@ -74,7 +77,6 @@ def test_every_parameter_is_explained() -> None:
     taken = {
         name
         for task in table.TASKS.values()
-        if task.name != "text2text-generation"  # no model in the package does it
         for name in inspect.signature(task.begin).parameters
         if name != "context"
     }
@@ -87,7 +89,7 @@ def test_requests_are_json() -> None:
         for language, code in CODE.findall(page.read_text("utf-8")):
             if language == "http":
                 line, body = code.split("\n", 1)
-                assert re.fullmatch(r"POST /v1/[a-z-]+", line)
+                assert re.fullmatch(r"POST /v1/[a-z0-9-]+", line)
                 assert json.loads(body)
 
 

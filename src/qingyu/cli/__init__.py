@@ -30,6 +30,7 @@ from qingyu.cli import (
     score,
     serve,
     similar,
+    text2text,
     zero_shot,
 )
 from qingyu.errors import QingyuError
@@ -53,6 +54,7 @@ app.command("classify")(classify.classify)
 app.command("similar")(similar.similar)
 app.command("ner")(ner.ner)
 app.command("embed")(embed.embed)
+app.command("text2text")(text2text.text2text)
 app.command("batch")(batch.batch)
 app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)
 app.command("build")(build.build)
