@@ -1,6 +1,7 @@
 """Our service beside the usual ones on the same weights, in rounds, on this machine.
 
     .venv/bin/python bench/load_against.py CHECKPOINT --out bench/results/served-default.json
+    .venv/bin/python bench/load_against.py CHECKPOINT --against --variant="--workers 2"
 
 Peers: Flask under gunicorn, a worker process a CPU with one thread each, in front of transformers
 FP32 and of ONNX Runtime on a stock INT8 graph. All are up the whole time; in each round each has a
@@ -84,9 +85,9 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def ours(bundle: Path, port: int) -> list[str]:
+def ours(bundle: Path, port: int, flags: str = "") -> list[str]:
     command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port), "--cache", "0"]
-    return [*command, "--log-level", "warning", "--model", str(bundle)]
+    return [*command, "--log-level", "warning", "--model", str(bundle), *flags.split()]
 
 
 def theirs(name: str, checkpoint: Path, port: int) -> tuple[list[str], dict[str, str]]:
@@ -118,6 +119,9 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--bundle", type=Path, help="ours, if it is built already")
     parser.add_argument("--against", nargs="*", choices=PEERS, default=list(PEERS)[:2])
+    parser.add_argument(
+        "--variant", action="append", default=[], help="one more of ours, with these flags"
+    )
     parser.add_argument("--users", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6.0)
@@ -139,6 +143,10 @@ def main() -> None:
         port = free_port()
         bundle = options.bundle or made.files(checkpoint, "qingyu:int8")
         places[OURS] = (port, stack.enter_context(running(ours(bundle.resolve(), port), {}, port)))
+        for flags in options.variant:
+            port, name = free_port(), f"{OURS} {flags}"
+            pid = stack.enter_context(running(ours(bundle.resolve(), port, flags), {}, port))
+            places[name], rows[name] = (port, pid), []
         for name in options.against:
             port = free_port()
             try:

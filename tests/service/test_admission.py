@@ -33,8 +33,8 @@ def test_sixteen_clients_are_let_in_whatever_they_ask(lanes: int, cost: int) -> 
     assert all(enter(books, cost, 0.0) for _ in range(16))
 
 
-def test_an_overflow_halves_what_is_given_away(books: Admission) -> None:
-    """A burst may fill the bound; after the first refusal there is room below the steady one only."""
+def test_an_overflow_lowers_what_is_given_away(books: Admission) -> None:
+    """A burst may fill the bound; after the first refusal only the steady one is given away."""
     while enter(books, 16, 0.0):
         pass
     assert books.held == 768
@@ -91,8 +91,8 @@ def test_a_clock_that_jumps_does_not_keep_an_overload(books: Admission) -> None:
 @pytest.mark.parametrize("costs", [(16,), MIXED])
 def test_a_minute_of_tenfold_overload(costs: tuple[int, ...]) -> None:
     """Ten times more arrives than can be computed: the lane stays busy, those let in wait no longer
-    than a third of the bound and three batches take, the rest are refused at once, and the next minute is
-    as the one before."""
+    than a third of the bound and three batches take, the rest are refused at once, and the next
+    minute is as the one before."""
     house = Overloading()
     calm = house.run(60, 0.8, costs)
     assert calm.refused == 0
