@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import everything
 import instructions
 import peer
 import pytest
 import worker
 from compare import order
+from made import last_words
 from peer import Peer, PeerError
 
 from qingyu import bundle
@@ -79,3 +81,22 @@ def test_more_instructions_than_allowed_are_told() -> None:
     assert instructions.compare({"16 tokens": 1030, "128 tokens": 900}, baseline) == []
     (line,) = instructions.compare({"16 tokens": 1031, "128 tokens": 900}, baseline)
     assert line.startswith("16 tokens: 1,031 instructions, +3.1%")
+
+
+def test_every_step_has_its_script_and_writes_a_file_of_its_own(tmp_path: Path) -> None:
+    """The one command names scripts that exist, and no step overwrites another's results."""
+    found = everything.steps(tmp_path, tmp_path / "lines.txt", 5, [])
+    assert all((everything.HERE / step[0]).is_file() for step in found)
+    written = [step[step.index("--out") + 1] for step in found if "--out" in step]
+    assert len(set(written)) == len(written) > len(everything.SHAPES)
+    some = everything.steps(tmp_path, tmp_path / "lines.txt", 5, [everything.DEFAULT])
+    assert all(step in found for step in some)
+    assert len(some) < len(found)
+
+
+def test_a_maker_s_error_is_told_by_its_own_line() -> None:
+    """Of what a maker wrote, the line that names the error is the reason."""
+    text = "Traceback:\n  File x\nValueError: no such thing\n[ a tensor ]\n"
+    assert last_words(text) == "ValueError: no such thing"
+    assert last_words("only this\n") == "only this"
+    assert last_words("") == "it ended without a word"
