@@ -96,7 +96,7 @@ def batch(
     ] = None,
     slots: Annotated[
         int | None,
-        typer.Option("--slots", min=1, help="Ray 上的模型份数，默认每节点一份 / Models on Ray."),
+        typer.Option("--slots", min=1, help="Ray 上的模型份数，默认每个 CPU 一份 / Models on Ray."),
     ] = None,
     model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
