@@ -161,7 +161,7 @@ def bars(results: Results) -> str:
     for workload in SHOWN:
         found = {name: results["peers"][name]["ratios"][workload] for name in peers}
         bars = [Bar(name, median(one), min(one), max(one)) for name, one in found.items()]
-        panels.append((f"{workload}: peer / Qingyu INT8", bars))
+        panels.append((f"{workload}, times ours", bars))
     return plot(panels)
 
 
