@@ -85,6 +85,23 @@ def test_http_answers_what_python_answers(
     assert_close(results, expected)
 
 
+def test_a_cloze_and_a_strategy_reach_their_tasks(
+    embedded: httpx.Client, model: qingyu.Model
+) -> None:
+    """The method of zero-shot and the way tokens are joined are parameters here too."""
+    request = {"text": TEXT, "candidate_labels": LABELS, "method": "cloze"}
+    answer = embedded.post("/v1/zero-shot-classification", json=request)
+    assert_close(
+        answer.json()["results"], [model.zero_shot(TEXT, LABELS, method="cloze").to_dict()]
+    )
+    text = "王小明上周从北京大学毕业，去了深圳工作。"
+    for strategy in ("simple", "viterbi", None):
+        request = {"text": text, "aggregation_strategy": strategy}
+        answer = embedded.post("/v1/token-classification", json=request)
+        found = model.token_classification(text, aggregation_strategy=strategy)
+        assert_close(answer.json()["results"], [found.to_dict()])
+
+
 def test_ranking_is_the_other_form_of_similarity(
     embedded: httpx.Client, model: qingyu.Model
 ) -> None:
@@ -127,6 +144,21 @@ def test_the_errors_of_the_tasks_reach_the_client(embedded: httpx.Client) -> Non
             "zero-shot-classification",
             {"text": TEXT, "candidate_labels": ["a"], "hypothesis_template": "x"},
             "invalid_input",
+        ),
+        (
+            "zero-shot-classification",
+            {"text": TEXT, "candidate_labels": ["a"], "method": "cloze"},
+            "invalid_input",
+        ),
+        (
+            "zero-shot-classification",
+            {"text": TEXT, "candidate_labels": ["a", "b"], "method": "guess"},
+            "invalid_request",
+        ),
+        (
+            "token-classification",
+            {"text": TEXT, "aggregation_strategy": "best"},
+            "invalid_request",
         ),
         ("text-classification", {"text": TEXT, "head": "nope"}, "task_not_supported"),
         ("token-classification", {"text": ""}, "empty_text"),
