@@ -69,9 +69,11 @@ def test_flags_of_the_manual_exist(capsys: pytest.CaptureFixture[str]) -> None:
             *(flags_of(*command, name) for name in COMMAND.findall(inner))
         )
 
-    # The steps of the recipe need PyTorch to be asked; their sources tell their options as well.
-    steps = [path.read_text(encoding="utf-8") for path in (ROOT / "training").glob("*.py")]
-    options = {flag for step in steps for flag in re.findall(r'argument\(\s*"(--[a-z-]+)"', step)}
+    # Steps of the recipe and benchmarks need more than is here to be asked; sources tell as well.
+    folders = (ROOT / "training", ROOT / "bench")
+    scripts = [path.read_text(encoding="utf-8") for one in folders for path in one.glob("*.py")]
+    defined = re.compile(r'argument\(\s*"(--[a-z-]+)"')
+    options = {flag for script in scripts for flag in defined.findall(script)}
     known = flags_of() | options
     assert {"--top-k", "--minutes"} <= known
     for page in PAGES:

@@ -21,7 +21,7 @@ from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
 from qingyu.settings import Settings
 
 from .context import context_of
-from .errors import RequestError
+from .errors import ErrorResponse, RequestError
 from .exchange import ERRORS, body_of, read
 from .job_worker import JobWorker
 from .state import State, state_of
@@ -32,7 +32,8 @@ from .wire import Strict
 
 SAMPLE = "今天天气真[MASK]啊。"
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+STATE = {"model": ErrorResponse, "description": "任务的状态不允许 / not in its present state"}
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: STATE})
 
 
 class JobRequest(Strict):
