@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,52 @@ def test_the_older_form_tokenises_alike(name: str, checkpoint: Callable[[str], P
             assert ours.offsets == theirs.offsets
             assert ours.type_ids == theirs.type_ids
         assert made.decode(ours.ids) == expected.decode(theirs.ids)
+
+
+def albert_model(path: Path) -> None:
+    """Write a SentencePiece model: ALBERT's five special pieces, then a few of its kind."""
+    special = [("<pad>", 3), ("<unk>", 2), ("[CLS]", 3), ("[SEP]", 3), ("[MASK]", 4)]
+    pieces = [(text, 0.0, kind) for text, kind in special]
+    words = {"▁": -3, "▁hello": -4, "zoe": -4, "1,": -1, "1": -5, ",": -5, "0": -5, '"': -6}
+    pieces += [(text, score, 1) for text, score in words.items()]
+    message = b""
+    for text, score, kind in pieces:
+        data = text.encode()
+        piece = b"\x0a" + bytes([len(data)]) + data + b"\x15" + struct.pack("<f", score)
+        piece += b"\x18" + bytes([kind])
+        message += b"\x0a" + bytes([len(piece)]) + piece
+    path.write_bytes(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello Zoë", ["▁hello", "▁", "zoe"]),  # neither capitals nor accents
+        ("``1,0''", ["▁", '"', "1", ",", "0", '"']),  # a number's comma stands alone
+        ("hello [MASK]魑", ["▁hello", "[MASK]", "▁", "<unk>"]),
+    ],
+)
+def test_alberts_pieces(text: str, expected: list[str], tmp_path: Path) -> None:
+    """A spiece.model with BERT's special tokens is ALBERT's, and framed as BERT frames."""
+    albert_model(tmp_path / "spiece.model")
+    made = read_tokenizer(tmp_path)
+    assert pieces(made, text) == ["[CLS]", *expected, "[SEP]"]
+    pair = made.encode("hello", text)
+    assert pieces(made, "hello", text) == ["[CLS]", "▁hello", "[SEP]", *expected, "[SEP]"]
+    assert pair.type_ids == [0] * 3 + [1] * (len(expected) + 1)
+
+
+def pieces(tokenizer: tokenizers.Tokenizer, *texts: str) -> list[str]:
+    """Unknown words by the unknown token's name, which an encoding's own `tokens` hides."""
+    return [tokenizer.id_to_token(number) for number in tokenizer.encode(*texts).ids]
+
+
+def test_alberts_capitals_and_accents(tmp_path: Path) -> None:
+    """The settings beside the model can keep both: here they are no words, and unknown."""
+    albert_model(tmp_path / "spiece.model")
+    settings = '{"do_lower_case": false, "keep_accents": true}'
+    (tmp_path / "tokenizer_config.json").write_text(settings, "utf-8")
+    assert "<unk>" in pieces(read_tokenizer(tmp_path), "Hello Zoë")
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, 3000])

@@ -7,8 +7,10 @@ compiled table of replacements (2).
 
 from __future__ import annotations
 
+import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from qingyu.errors import CheckpointError
 
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3
 UNIGRAM = 1
+COMMA, COMMA_COST = re.compile(r"\d,$"), 100
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,36 @@ def xlm_roberta(model: Model) -> Tokenizer:
     return made
 
 
+def is_albert(model: Model) -> bool:
+    """Whether the pieces are ALBERT's, which alone have BERT's special tokens among them."""
+    return {"[CLS]", "[SEP]", "[MASK]"} <= {piece.text for piece in model.pieces}
+
+
+def albert(model: Model, lowercase: bool, keep_accents: bool) -> Tokenizer:
+    """ALBERT's words: the pieces as they are, of text with plain quotes and, unless told
+    otherwise, without accents and capitals.
+
+    A number's comma is to stand alone: pieces that end in one after a digit score lower.
+    """
+    pieces = [
+        replace(piece, score=piece.score - COMMA_COST) if COMMA.search(piece.text) else piece
+        for piece in model.pieces
+    ]
+    unknown = next((i for i, p in enumerate(pieces) if p.kind == UNKNOWN), 1)
+    steps: list[Any] = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+    steps += [] if keep_accents else [normalizers.NFKD(), normalizers.StripAccents()]
+    steps += [normalizers.Lowercase()] if lowercase else []
+    made = _unigram(pieces, unknown, model.charsmap, steps)
+    made.add_special_tokens(["<pad>", "<unk>", "[CLS]", "[SEP]"])
+    made.add_special_tokens([AddedToken("[MASK]", lstrip=True, normalized=False)])
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
+    )
+    return made
+
+
 def t5(model: Model, sentinels: int) -> Tokenizer:
     """T5's words: the pieces, then `sentinels` of <extra_id_n>, the last number first."""
     extra = [f"<extra_id_{number}>" for number in reversed(range(sentinels))]
@@ -101,10 +134,13 @@ def t5(model: Model, sentinels: int) -> Tokenizer:
     return made
 
 
-def _unigram(pieces: list[Piece], unknown: int, charsmap: bytes) -> Tokenizer:
+def _unigram(
+    pieces: list[Piece], unknown: int, charsmap: bytes, first: Sequence[Any] = ()
+) -> Tokenizer:
+    """`first`: what is done to a text before the model's own replacements."""
     vocabulary = [(piece.text, piece.score) for piece in pieces]
     made = Tokenizer(models.Unigram(vocabulary, unknown, False))
-    steps: list[Any] = [normalizers.Precompiled(charsmap)] if charsmap else []
+    steps = [*first, *([normalizers.Precompiled(charsmap)] if charsmap else [])]
     made.normalizer = normalizers.Sequence([*steps, normalizers.Replace(Regex(" {2,}"), " ")])
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]

@@ -111,8 +111,13 @@ def _xlm_roberta(paths: list[Path], settings: dict[str, Any]) -> tokenizers.Toke
     return sentencepiece.xlm_roberta(sentencepiece.read_model(paths[0]))
 
 
-def _t5(paths: list[Path], settings: dict[str, Any]) -> tokenizers.Tokenizer:
-    return sentencepiece.t5(sentencepiece.read_model(paths[0]), int(settings.get("extra_ids", 100)))
+def _pieces(paths: list[Path], settings: dict[str, Any]) -> tokenizers.Tokenizer:
+    """ALBERT's or T5's, whose files have the same name."""
+    model = sentencepiece.read_model(paths[0])
+    if sentencepiece.is_albert(model):
+        lowercase = bool(settings.get("do_lower_case", True))
+        return sentencepiece.albert(model, lowercase, bool(settings.get("keep_accents", False)))
+    return sentencepiece.t5(model, int(settings.get("extra_ids", 100)))
 
 
 READY = "tokenizer.json"
@@ -120,7 +125,7 @@ OLDER: dict[tuple[str, ...], Callable[[list[Path], dict[str, Any]], tokenizers.T
     ("vocab.txt",): _wordpiece,
     ("vocab.json", "merges.txt"): _byte_pairs,
     ("sentencepiece.bpe.model",): _xlm_roberta,
-    ("spiece.model",): _t5,
+    ("spiece.model",): _pieces,
 }
 
 
