@@ -196,6 +196,9 @@ def main() -> None:
     arguments = parser.parse_args()
     model = qingyu.load(arguments.model)
     lines = [f"{model.name} {model.manifest.precision}, manifest {model.digest[:12]}", "", *HEADING]
+    card = model.manifest.path / "README.md"
+    if arguments.card and not all(mark in card.read_text("utf-8") for mark in (BEGIN, END)):
+        parser.error(f"{card} has no place for the table: {BEGIN} and {END}")
     print("\n".join(lines), flush=True)
     figures = []
     for one in measure(
@@ -206,7 +209,6 @@ def main() -> None:
         lines.append(row)
         print(row, flush=True)
     if arguments.card:
-        card = model.manifest.path / "README.md"
         text = card.read_text("utf-8")
         before, after = text[: text.index(BEGIN)], text[text.index(END) :]
         card.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{after}", "utf-8")
