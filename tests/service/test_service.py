@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
-from qingyu.errors import InputError, NoMaskError, OverloadedError
+from qingyu.errors import DeadlineError, InputError, NoMaskError, OverloadedError
 from qingyu.service.errors import InferenceError, ItemError, RequestTooLargeError
 from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
@@ -347,6 +347,47 @@ def test_a_full_queue_refuses_before_tokenising(tmp_path: Path) -> None:
             found = await asyncio.gather(*asked, return_exceptions=True)
             assert any(isinstance(one, OverloadedError) for one in found)
             assert any(isinstance(one, list) for one in found)
+
+    run(test)
+
+
+def test_of_many_that_come_at_once_only_those_let_in_are_tokenised(tmp_path: Path) -> None:
+    """Places are taken before texts are read: what is refused costs nothing, however many come in
+    one turn of the event loop."""
+
+    async def test() -> None:
+        async with bench(tmp_path, max_queue_tokens=32) as b:
+            b.model.gate.clear()
+            begun = []
+            steps = b.model.steps
+            b.model.steps = lambda *a, **k: begun.append(a) or steps(*a, **k)  # type: ignore[method-assign]
+            asked = [asyncio.ensure_future(b.ask(say(f"{n}"))) for n in range(100)]
+            await until(lambda: sum(one.done() for one in asked) > 60)
+            refused = [one for one in asked if one.done()]
+            assert len(begun) + len(refused) == 100
+            b.model.gate.set()
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            assert sum(isinstance(one, OverloadedError) for one in found) == len(refused)
+            assert b.service.scheduler.admission.held == 0
+
+    run(test)
+
+
+def test_a_deadline_in_a_later_round_names_the_whole_time(tmp_path: Path) -> None:
+    """A task that asks the model again after its time is up is told the time it had, not what was
+    left of it."""
+
+    async def test() -> None:
+        async with bench(tmp_path) as b:
+            now = b.service.scheduler.clock()
+            b.service.scheduler.clock = lambda: now
+            b.model.gate.clear()
+            asked = asyncio.ensure_future(b.ask(say("a", rounds=3), timeout=5))
+            await b.entered()
+            now += 60
+            b.model.gate.set()
+            with pytest.raises(DeadlineError, match=r"deadline of 5 s"):
+                await asked
 
     run(test)
 
