@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import everything
@@ -75,12 +77,19 @@ def test_everybody_comes_first_once() -> None:
     assert len({tuple(one) for one in rounds}) == 4
 
 
-def test_more_instructions_than_allowed_are_told() -> None:
-    """Only a count above the tolerance is worse, and the line says by how much."""
-    baseline = {"16 tokens": 1000, "128 tokens": 1000}
-    assert instructions.compare({"16 tokens": 1030, "128 tokens": 900}, baseline) == []
-    (line,) = instructions.compare({"16 tokens": 1031, "128 tokens": 900}, baseline)
-    assert line.startswith("16 tokens: 1,031 instructions, +3.1%")
+@pytest.mark.parametrize(("answer", "fails"), [(1030, False), (1031, True), (900, False)])
+def test_more_instructions_than_allowed_fail(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: int, fails: bool
+) -> None:
+    """What start-up takes falls out, and only a count above the tolerance fails."""
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(json.dumps({"versions": {}, "instructions": 1000}))
+    monkeypatch.setattr(instructions, "BASELINE", baseline)
+    monkeypatch.setattr(instructions, "versions", dict)
+    monkeypatch.setattr(instructions, "count", lambda times: 50_000 + times * answer)
+    monkeypatch.setattr(sys, "argv", ["instructions.py"])
+    with pytest.raises(SystemExit, match="above") if fails else nullcontext():
+        instructions.main()
 
 
 def test_every_step_has_its_script_and_writes_a_file_of_its_own(tmp_path: Path) -> None:
