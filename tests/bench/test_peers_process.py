@@ -77,7 +77,7 @@ def test_everybody_comes_first_once() -> None:
     assert len({tuple(one) for one in rounds}) == 4
 
 
-@pytest.mark.parametrize(("answer", "fails"), [(1030, False), (1031, True), (900, False)])
+@pytest.mark.parametrize(("answer", "fails"), [(1029, False), (1031, True), (900, False)])
 def test_more_instructions_than_allowed_fail(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: int, fails: bool
 ) -> None:
