@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from qingyu.cli import run
+from qingyu.jobs.errors import FileError
 from qingyu.jobs.local import asking
 from qingyu.jobs.paths import lay_out
 from qingyu.jobs.runner import Job, Progress, locally
@@ -100,3 +102,19 @@ def test_the_command_and_its_mistakes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert run([*arguments, str(tmp_path / "c.jsonl"), "--ray", "local", "-k", "999999"]) == 2
     assert "top_k" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_told_as_on_one_machine(tmp_path: Path, cluster: Any) -> None:
+    """What the reader's task raises comes back as itself."""
+    from qingyu.scale.batch import computing
+
+    cluster.add_node(num_cpus=1)
+    source = tmp_path / "in.txt.gz"
+    whole = gzip.compress("\n".join(f"第{i}天{i * i}[MASK]" for i in range(500)).encode())
+    source.write_bytes(whole[: len(whole) // 2])
+    planned = Job("fill-mask", lay_out(str(source), tmp_path / "out.jsonl"), limits=SMALL)
+    with (
+        computing(cluster.address, "fill-mask", {}, "qingyu-small-zh", slots=1) as compute,
+        pytest.raises(FileError, match="damaged"),
+    ):
+        run_job(planned, compute)

@@ -77,6 +77,21 @@ class WriteError(QingyuError):
         )
 
 
+class ClusterError(QingyuError):
+    """A cluster cannot be reached or started, or gave up; the last checkpoint's part is safe."""
+
+    code = "cluster_failed"
+
+    def __init__(self, address: str, error: BaseException) -> None:
+        why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        super().__init__(
+            f"Ray 集群 {address} 出错：{why[0]}。已完成的部分没有丢失，"
+            "用同一命令继续，有没有 --ray 都可以。",
+            f"The Ray cluster {address} failed: {why[0]}. What is done is safe; the same command "
+            "goes on from it, with --ray or without.",
+        )
+
+
 class TooManyErrorsError(QingyuError):
     code = "too_many_errors"
 

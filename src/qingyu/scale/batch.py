@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from qingyu import bundle
+from qingyu.errors import QingyuError
 from qingyu.jobs.columns import Inputs
-from qingyu.jobs.errors import MissingLibraryError
+from qingyu.jobs.errors import ClusterError, MissingLibraryError
 from qingyu.jobs.local import asking
 from qingyu.jobs.readers import open_reader
 from qingyu.jobs.runner import Compute, Reading
@@ -41,14 +42,17 @@ def computing(
 ) -> Iterator[Compute]:
     """Answers by `slots` models on the cluster at `address` ("local" starts one here), by default
     one for each CPU that is not this reader's. Every node must hold the bundle under the same name
-    or path. Raises MissingLibraryError and what loading the model raises."""
+    or path. Raises MissingLibraryError, ClusterError and what loading the model raises."""
     ray = _ray()
     with_model = bundle.read_manifest(bundle.find(model))
     _check(model, task, parameters)
     ours = not ray.is_initialized()
     if ours:
-        local = {"include_dashboard": False} if address == "local" else {"address": address}
-        ray.init(**local, log_to_driver=False)
+        where = {"include_dashboard": False} if address == "local" else {"address": address}
+        try:
+            ray.init(**where, log_to_driver=False)
+        except Exception as error:  # it has no one class of its own here
+            raise ClusterError(address, error) from error
     try:
         count = slots or max(1, int(ray.cluster_resources().get("CPU", 1)))
         options = {
@@ -57,7 +61,11 @@ def computing(
         }
 
         def compute(reading: Reading) -> Iterator[Answered]:
-            yield from _answered(reading, task, parameters, model, threads or 1, count, options)
+            windows = _answered(reading, task, parameters, model, threads or 1, count, options)
+            try:
+                yield from windows
+            except Exception as error:
+                raise _told(address, error) from error
 
         yield compute
     finally:
@@ -72,6 +80,18 @@ def _check(model: str, task: str, parameters: dict[str, Any]) -> None:
         asking(loaded, task, parameters)
     finally:
         loaded.close()
+
+
+def _told(address: str, error: BaseException) -> QingyuError:
+    """What one of our own raised on some node, which Ray wraps several times; else that the
+    cluster failed."""
+    inner: BaseException | None = error
+    while inner is not None:
+        wrapped: BaseException | None = getattr(inner, "cause", None)
+        if wrapped is None and isinstance(inner, QingyuError):
+            return inner
+        inner = wrapped or inner.__cause__
+    return ClusterError(address, error)
 
 
 def _answered(
