@@ -14,7 +14,7 @@ from qingyu.engine.generate import Decoder
 from qingyu.engine.session import Session
 from qingyu.types import FloatArray, Generation, Query
 
-MAX_BATCH_TOKENS = 1024  # past this, more tokens a batch no longer make a token cheaper
+MAX_BATCH_TOKENS = 512  # past this, activations outgrow the caches and a token costs more again
 
 
 class Network:
