@@ -69,12 +69,13 @@ def measure(
 def estimated_activations(manifest: Manifest, batch: int, length: int) -> int:
     """Bytes that `batch` texts of `length` tokens take while they run, from the sizes alone.
 
-    The widest moment of a layer is one of two: attention, with its float32 queries, keys, values
-    and their copies in rectangles, and every head's scores; or the feed-forward, with its float32
-    inner rows and their quantised copy.
+    The widest moment of a layer is one of two: attention, with its float32 queries, keys and values
+    as they are multiplied, laid out in rectangles and once more by heads, its input and output, and
+    every head's scores before and after the softmax; or the feed-forward, with its float32 inner
+    rows and their quantised copy.
     """
     sizes, tokens = manifest.sizes, batch * length
-    attention = 4 * tokens * (8 * sizes.hidden_size + sizes.num_heads * length)
+    attention = 4 * tokens * (11 * sizes.hidden_size + 2 * sizes.num_heads * length)
     feed_forward = tokens * (4 * 2 * sizes.hidden_size + 9 * sizes.intermediate_size)
     return max(attention, feed_forward)
 

@@ -93,7 +93,7 @@ def albert(model: Model, lowercase: bool, keep_accents: bool) -> Tokenizer:
     """ALBERT's words: the pieces as they are, of text with plain quotes and, unless told
     otherwise, without accents and capitals.
 
-    A number's comma is to stand alone: pieces that end in one after a digit score lower.
+    A number's comma stands alone, as ALBERT was trained: pieces that end in one score too low.
     """
     pieces = [
         replace(piece, score=piece.score - COMMA_COST) if COMMA.search(piece.text) else piece
