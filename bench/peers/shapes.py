@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 SHAPES: dict[str, dict[str, Any]] = {
     "bert-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
@@ -110,6 +109,8 @@ FAMILIES = {"bert": ("BertForMaskedLM", bert), "albert": ("AlbertForMaskedLM", a
 
 
 def write(name: str, out: Path) -> None:
+    from safetensors.numpy import save_file  # only for who makes them
+
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     architecture, tensors = FAMILIES[SHAPES[name].get("model_type", "bert")]
