@@ -71,7 +71,7 @@ def test_flags_of_the_manual_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
     # Steps of the recipe and benchmarks need more than is here to be asked; sources tell as well.
     folders = (ROOT / "training", ROOT / "bench")
-    scripts = [path.read_text(encoding="utf-8") for one in folders for path in one.glob("*.py")]
+    scripts = [path.read_text(encoding="utf-8") for one in folders for path in one.rglob("*.py")]
     defined = re.compile(r'argument\(\s*"(--[a-z-]+)"')
     options = {flag for script in scripts for flag in defined.findall(script)}
     known = flags_of() | options

@@ -121,7 +121,8 @@ def test_ctrl_c_ends_quietly() -> None:
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["text"] == WEATHER
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        process.wait(timeout=60)  # its input is still open: nothing but the signal can end it
+        _, err = process.communicate()
     assert (process.returncode, err) == (130, b"")
 
 
