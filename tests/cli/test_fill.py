@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -111,7 +112,16 @@ def start(*arguments: str, **streams: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **streams)
 
 
+@pytest.fixture
+def heeded_interrupt() -> Iterator[None]:
+    """A shell lets background jobs ignore interrupts, and what they start would, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("heeded_interrupt")
 def test_ctrl_c_ends_quietly() -> None:
     """An interrupt while waiting for input leaves no traceback, only status 130."""
     with start(stdout=subprocess.PIPE) as process:
