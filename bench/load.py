@@ -16,9 +16,6 @@ import http.client
 import json
 import multiprocessing
 import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +27,7 @@ from urllib.parse import urlsplit
 from figures import ROOT, describe
 from load_client import Plan, Tally, run
 from load_plot import plot
+from serving import free_port, running
 
 LEVELS = (1, 4, 8, 16, 64, 256)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -155,23 +153,13 @@ def service(options: argparse.Namespace) -> Iterator[int]:
     if options.url:
         yield options.pid or os.getpid()
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options.url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port)]
     command += ["--cache", options.cache] if options.cache else []
     command += ["--log-level", "warning", *(["--model", options.model] if options.model else [])]
-    process = subprocess.Popen([*command, *options.serve])
-    try:
-        while not ready(port):
-            if process.poll() is not None:
-                raise SystemExit(f"the service ended with status {process.returncode}")
-            time.sleep(0.05)
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+    with running([*command, *options.serve], lambda: ready(port)) as pid:
+        yield pid
 
 
 def ready(port: int) -> bool:

@@ -15,19 +15,16 @@ import argparse
 import http.client
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
 from figures import ROOT, describe
 from load import HEADER, Row, family, line, measure
+from serving import free_port, running
 
 sys.path.insert(0, str(ROOT / "bench" / "peers"))
 import environments
@@ -41,36 +38,15 @@ PEERS = {
     "flask, onnxruntime int8": ("flask_onnx", "onnx_runtime", "onnx_runtime:int8"),
     "flask, onnxruntime fp32": ("flask_onnx", "onnx_runtime", "onnx_runtime:fp32"),
 }
-READY_SECONDS = 120
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-@contextmanager
-def running(command: list[str], environment: dict[str, str], port: int) -> Iterator[int]:
+def serving(
+    command: list[str], environment: dict[str, str], port: int
+) -> AbstractContextManager[int]:
     """A service that answers POST /predict; ended afterwards."""
-    process = subprocess.Popen(
-        command,
-        cwd=SERVICES,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        end = time.monotonic() + READY_SECONDS
-        while not answers(port):
-            if process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"{' '.join(command)} does not answer")
-            time.sleep(0.2)
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, **environment}
+    return running(command, lambda: answers(port), cwd=SERVICES, env=environment, **quiet)
 
 
 def answers(port: int) -> bool:
@@ -142,10 +118,10 @@ def main() -> None:
     with ExitStack() as stack:
         port = free_port()
         bundle = options.bundle or made.files(checkpoint, "qingyu:int8")
-        places[OURS] = (port, stack.enter_context(running(ours(bundle.resolve(), port), {}, port)))
+        places[OURS] = (port, stack.enter_context(serving(ours(bundle.resolve(), port), {}, port)))
         for flags in options.variant:
             port, name = free_port(), f"{OURS} {flags}"
-            pid = stack.enter_context(running(ours(bundle.resolve(), port, flags), {}, port))
+            pid = stack.enter_context(serving(ours(bundle.resolve(), port, flags), {}, port))
             places[name], rows[name] = (port, pid), []
         for name in options.against:
             port = free_port()
@@ -155,7 +131,7 @@ def main() -> None:
                 missing[name] = str(error)
                 print(f"{name}: {error}")
                 continue
-            pid = stack.enter_context(running(command, environment, port))
+            pid = stack.enter_context(serving(command, environment, port))
             places[name], rows[name] = (port, pid), []
         names = list(places)
         print(f"{'service':<28}{HEADER}")

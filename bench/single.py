@@ -12,16 +12,15 @@ import http.client
 import itertools
 import json
 import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from figures import ROOT, describe, milliseconds, resident_megabytes
+from serving import free_port, running
 
 import qingyu
 
@@ -63,22 +62,12 @@ def timed(call: Callable[[str], object], sentences: Iterator[str], rounds: int) 
 @contextmanager
 def service() -> Iterator[tuple[int, http.client.HTTPConnection]]:
     """A service of its own on a free port, ready: its process id and a connection to it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "qingyu", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        while not ready(connection):
-            if process.poll() is not None:
-                raise SystemExit(f"the service ended with status {process.returncode}")
-            time.sleep(0.05)
-        yield process.pid, connection
-    finally:
-        connection.close()
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+    with running(command, lambda: ready(connection), **quiet) as pid, closing(connection):
+        yield pid, connection
 
 
 def ready(connection: http.client.HTTPConnection) -> bool:

@@ -91,9 +91,10 @@ def _queries(
     """Each text, asked at all its positions; some tokens masked where the model knows a mask."""
     room = max_tokens - tokenizer.frame.size
     for text in texts:
+        ids = tokenizer.tokens(text).ids[:room]
         for first in range(rounds if tokenizer.mask_id is not None else 1):
-            ids = tokenizer.tokens(text).ids[:room]
+            masked = list(ids)
             if tokenizer.mask_id is not None:
-                ids[first::MASK_EVERY] = [tokenizer.mask_id] * len(ids[first::MASK_EVERY])
-            input_ids, token_type_ids = tokenizer.framed(ids)
+                masked[first::MASK_EVERY] = [tokenizer.mask_id] * len(ids[first::MASK_EVERY])
+            input_ids, token_type_ids = tokenizer.framed(masked)
             yield Query(input_ids, token_type_ids, np.arange(len(input_ids)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qingyu.types import Query
 
 Feeds: TypeAlias = dict[str, NDArray[Any]]
+T = TypeVar("T")
 
 # Attention's rows are summed in vectors of this many numbers. In a rectangle whose width is a
 # multiple of it, what lies past a sequence's end adds exact zeros; in any other, the sum's order,
@@ -70,14 +71,22 @@ def cut(queries: Sequence[Query], max_tokens: int) -> Iterator[list[int]]:
 
     A query longer than `max_tokens` is a batch of its own.
     """
-    batch: list[int] = []
-    tokens = 0
-    for index in sorted(range(len(queries)), key=lambda i: queries[i].cost):
-        cost = queries[index].cost
-        if batch and tokens + cost > max_tokens:
-            yield batch
-            batch, tokens = [], 0
-        batch.append(index)
-        tokens += cost
-    if batch:
-        yield batch
+    order = sorted(range(len(queries)), key=lambda index: queries[index].cost)
+    return neighbours(order, lambda index: queries[index].cost, max_tokens)
+
+
+def neighbours(items: Iterable[T], cost: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """`items` in their order, in parts that cost at most `most` together; one that costs more is a
+    part of its own.
+    """
+    part: list[T] = []
+    total = 0
+    for item in items:
+        added = cost(item)
+        if part and total + added > most:
+            yield part
+            part, total = [], 0
+        part.append(item)
+        total += added
+    if part:
+        yield part

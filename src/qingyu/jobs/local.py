@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
+from qingyu.engine.batch import neighbours
 from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model import Model
@@ -55,7 +56,8 @@ def asking(model: Model, task: str, parameters: Mapping[str, Any], spread: Sprea
         ]
 
     def ask(inputs: Sequence[Texts]) -> Iterator[Outcome]:
-        return chain.from_iterable(spread(answered, _parts(inputs)))
+        parts = neighbours(inputs, _cost, MAX_BATCH_TOKENS)
+        return chain.from_iterable(spread(answered, parts))
 
     return ask
 
@@ -68,16 +70,6 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
         return _Refused(error)
 
 
-def _parts(inputs: Sequence[Texts]) -> Iterator[list[Texts]]:
-    """Neighbours of about a batch's tokens: a character of Chinese is about one."""
-    part: list[Texts] = []
-    tokens = 0
-    for texts in inputs:
-        cost = sum(len(text) + FRAME for text in texts)
-        if part and tokens + cost > MAX_BATCH_TOKENS:
-            yield part
-            part, tokens = [], 0
-        part.append(texts)
-        tokens += cost
-    if part:
-        yield part
+def _cost(texts: Texts) -> int:
+    """About its tokens: a character of Chinese is about one."""
+    return sum(len(text) + FRAME for text in texts)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from qingyu.engine import heap
+from qingyu.engine.batch import neighbours
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
 
 from .cache import Cache, key_of
@@ -166,13 +167,14 @@ class Service:
         """Get a place and begin; what is light is queued before this returns, since each turn of a
         busy event loop takes its time. Raises OverloadedError."""
         works = flight.open_works
-        cost = sum(work.call.size + SPECIAL_TOKENS * work.call.texts for work in works)
+        sizes = [(work.call.size, work.call.texts) for work in works]
+        cost = sum(size + SPECIAL_TOKENS * texts for size, texts in sizes)
         flight.place = self.scheduler.reserve(cost, flight.deadline)
         flight.waiters += 1
         loaded.leases += 1
         if self.cache.limit > 0:
             self._inflight.update((key, flight) for key, _ in flight.works)
-        light = sum(work.call.size * work.call.texts for work in works) <= INLINE_CHARACTERS
+        light = sum(size * texts for size, texts in sizes) <= INLINE_CHARACTERS
         if light:
             start_all(loaded.model, works)
         flight.task = asyncio.ensure_future(self._fly(loaded, flight, light))
@@ -295,14 +297,11 @@ class Service:
 
 def _some(works: list[Work]) -> list[Work]:
     """The first few works whose answers can be held at once, one at least."""
-    turn: list[Work] = []
-    rows = 0
-    for work in works:
-        rows += sum(len(query.positions) for query in work.queries)
-        if turn and rows > ROWS_AT_ONCE:
-            break
-        turn.append(work)
-    return turn
+    return next(neighbours(works, _positions, ROWS_AT_ONCE))
+
+
+def _positions(work: Work) -> int:
+    return sum(len(query.positions) for query in work.queries)
 
 
 def _wake(tickets: list[Ticket]) -> None:
