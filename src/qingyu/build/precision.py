@@ -160,10 +160,12 @@ class Int8:
     def _above_floor(self, graph: Graph, x: str) -> Operand:
         """GELU never falls below its floor: all of the byte's range goes to what is above."""
         raised = graph.node("Add", x, graph.constant(-GELU_FLOOR, np.float32))
-        magnitude = _row_max(graph, raised)
-        values = _bytes(graph, graph.node("Div", raised, magnitude), step=1 / UINT8_LIMIT, zero=0)
-        step = 1 / UINT8_LIMIT
-        return Bytes(graph, values, self.limit, step, 0, magnitude, GELU_FLOOR)
+        # Never zero, since what is raised never is; the quantiser divides, with a step a row.
+        largest = graph.node("ReduceMax", raised, graph.constant([-1], np.int64), keepdims=1)
+        steps = graph.node("Mul", largest, graph.constant(1 / UINT8_LIMIT, np.float32))
+        flat = graph.node("Squeeze", steps, graph.constant([1], np.int64))
+        values = graph.node("QuantizeLinear", raised, flat, axis=0)
+        return Bytes(graph, values, self.limit, 1, 0, steps, GELU_FLOOR)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,12 @@ class Call(Generic[P, R]):
         self._task = task
         self.__doc__ = task.begin.__doc__
         self.__name__ = task.begin.__name__
-        _context, *parameters = inspect.signature(task.begin).parameters.values()
-        self.__signature__ = inspect.Signature(parameters)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The task's parameters without its context, which the model gives."""
+        _context, *parameters = inspect.signature(self._task.begin).parameters.values()
+        return inspect.Signature(parameters)
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too

@@ -131,7 +131,7 @@ def likeliest(
     scores = softmax(logits)
     if allowed is None:
         wanted = min(top_k + len(tokenizer.special_ids), len(scores))
-        best = np.argpartition(-scores, wanted - 1)[:wanted]
+        best = np.flatnonzero(scores >= np.partition(scores, -wanted)[-wanted])
     else:
         best = allowed
     # Equal scores in the order of their ids, so that an answer is always the same.
