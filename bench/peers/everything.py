@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from environments import ROOT
+from environments import ROOT, python
 from shapes import SHAPES
 
 HERE = Path(__file__).parent
@@ -45,6 +45,11 @@ def steps(checkpoint: Path, texts: Path, rounds: int, only: list[str]) -> list[l
     return [*found, ["report.py", str(RESULTS)]]
 
 
+def interpreter(script: str) -> Path:
+    """Shapes are written where safetensors is; the rest runs where this does."""
+    return python("make_onnx") if script == "shapes.py" else Path(sys.executable)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="every measurement, then docs/performance.md")
     parser.add_argument("checkpoint", type=Path)
@@ -57,7 +62,7 @@ def main() -> None:
     ):
         print(f"--- {script} {' '.join(given)}", flush=True)
         begin = time.perf_counter()
-        subprocess.run([sys.executable, HERE / script, *given], check=True)
+        subprocess.run([interpreter(script), HERE / script, *given], check=True)
         print(f"--- {(time.perf_counter() - begin) / 60:.1f} minutes", flush=True)
 
 
