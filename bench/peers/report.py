@@ -70,6 +70,9 @@ METHOD = """
   held against the INT8 peak too. The least time of a text is its operations at the peak, or its
   bytes (each weight once, a byte each) at the rate of copying, whichever is longer; weights that
   stay in the last-level cache come faster than that.
+
+What was tried to come nearer, and where the runtime is the wall, is told in
+[bench/peers/README.md](../bench/peers/README.md#what-was-tried).
 """
 
 
@@ -122,7 +125,8 @@ def summary(found: list[Results]) -> str:
             name, ratios = tables.best(results, workload)
             cells.append(f"{tables.spread(ratios)} {name}")
         rows.append([title(results), *cells])
-    text = "Time of the fastest peer whose answers are as near to FP32, over Qingyu INT8's:\n\n"
+    text = "Time of the fastest peer whose answers are as near to FP32, over Qingyu INT8's"
+    text += " (of all peers where weights are random and answers tell nothing):\n\n"
     text += tables.table(["", *SHOWN], rows)
     rows = []
     for results in of(found, "peers"):
