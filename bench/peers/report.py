@@ -36,7 +36,7 @@ METHOD = """
 ## How it is measured
 
     python bench/peers/environments.py          # one virtual environment a peer, .cache/peers
-    python bench/peers/shapes.py .cache/shapes  # full-size checkpoints with random weights
+    .cache/peers/make_onnx/bin/python bench/peers/shapes.py .cache/shapes  # random weights
     python bench/peers/compare.py CHECKPOINT --texts LINES --out bench/results/NAME.json
     python bench/peers/compare.py CHECKPOINT --task embed --out bench/results/embed-NAME.json
     python bench/peers/roofline.py CHECKPOINT --out bench/results/roofline-NAME.json

@@ -152,7 +152,8 @@ class Int8:
         return Bytes(graph, values, self.limit, step=1, zero=128, channels=steps)
 
     def _symmetric(self, graph: Graph, x: str) -> Operand:
-        magnitude = _row_max(graph, graph.node("Abs", x))
+        largest = _row_max(graph, graph.node("Abs", x))
+        magnitude = graph.node("Max", largest, graph.constant(SMALLEST_MAGNITUDE, np.float32))
         values = _bytes(graph, graph.node("Div", x, magnitude), step=1 / INT8_LIMIT, zero=128)
         step = 1 / INT8_LIMIT
         return Bytes(graph, values, self.limit, step=step, zero=128, magnitude=magnitude)
@@ -161,11 +162,11 @@ class Int8:
         """GELU never falls below its floor: all of the byte's range goes to what is above."""
         raised = graph.node("Add", x, graph.constant(-GELU_FLOOR, np.float32))
         # Never zero, since what is raised never is; the quantiser divides, with a step a row.
-        largest = graph.node("ReduceMax", raised, graph.constant([-1], np.int64), keepdims=1)
+        largest = _row_max(graph, raised)
         steps = graph.node("Mul", largest, graph.constant(1 / UINT8_LIMIT, np.float32))
         flat = graph.node("Squeeze", steps, graph.constant([1], np.int64))
         values = graph.node("QuantizeLinear", raised, flat, axis=0)
-        return Bytes(graph, values, self.limit, 1, 0, steps, GELU_FLOOR)
+        return Bytes(graph, values, self.limit, step=1, zero=0, magnitude=steps, floor=GELU_FLOOR)
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,8 @@ def _biased(graph: Graph, x: str, name: str, bias: Vector | None) -> str:
 
 
 def _row_max(graph: Graph, x: str) -> str:
-    """Largest number of each row, [n, 1], never zero."""
-    largest = graph.node("ReduceMax", x, graph.constant([-1], np.int64), keepdims=1)
-    return graph.node("Max", largest, graph.constant(SMALLEST_MAGNITUDE, np.float32))
+    """Largest number of each row, [n, 1]."""
+    return graph.node("ReduceMax", x, graph.constant([-1], np.int64), keepdims=1)
 
 
 def _bytes(graph: Graph, x: str, step: float, zero: int) -> str:

@@ -117,8 +117,8 @@ def best(totals: NDArray[np.float64], count: int) -> list[tuple[int, int]]:
     """(row, column) of the `count` largest numbers, largest first; of equals the first."""
     flat = totals.ravel()
     count = min(count, flat.size)
-    found = np.argpartition(-flat, count - 1)[:count]
-    found = found[np.lexsort((found, -flat[found]))]
+    found = np.flatnonzero(flat >= np.partition(flat, -count)[-count])
+    found = found[np.lexsort((found, -flat[found]))][:count]
     return [(int(i) // totals.shape[1], int(i) % totals.shape[1]) for i in found]
 
 
