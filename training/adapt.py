@@ -30,8 +30,7 @@ from training.finetune import Padded, collate, label_loss
 from training.labelled import Example, read_csv
 from training.loop import Trainer, common_options, settle
 from training.model import HeadSpec, Model, positions
-from training.pretrain import Batch, MlmBatches, text_recipe
-from training.sources import Source
+from training.pretrain import Batch, MlmBatches, lines_recipe
 
 SET_ASIDE = 10  # one text in so many
 
@@ -56,7 +55,10 @@ def shuffled(examples: Sequence[Example], seed: int) -> Iterator[Example]:
 def soft_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Kullback-Leibler divergence of the student's answers from the teacher's, mean over rows."""
     return nnf.kl_div(
-        student.log_softmax(-1), teacher.log_softmax(-1), log_target=True, reduction="batchmean"
+        student.float().log_softmax(-1),
+        teacher.float().log_softmax(-1),
+        log_target=True,
+        reduction="batchmean",
     )
 
 
@@ -172,8 +174,7 @@ def main(argv: Sequence[str] | None = None) -> float | None:
     rows = shuffled(training, args.seed + trainer.schedule.step)
     text = None
     if args.lines:
-        args.source, args.held_out = [Source.parse(str(args.lines))], []
-        recipe = text_recipe(args, tokenizer_file, args.batch * args.length)
+        recipe = lines_recipe(args.lines, tokenizer_file, args.batch * args.length, args.seed)
         text = MlmBatches(recipe, args.batch, args.length, trainer.place, device=trainer.device)
 
     while trainer.running():

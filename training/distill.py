@@ -37,8 +37,7 @@ from training.finetune import Padded, collate
 from training.labelled import read_texts
 from training.loop import Trainer, common_options, settle
 from training.model import Config, Model, Trace, parameters, positions
-from training.pretrain import MlmBatches, text_recipe
-from training.sources import Source
+from training.pretrain import MlmBatches, lines_recipe
 
 
 def spread(student: int, teacher: int) -> list[int]:
@@ -247,8 +246,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     rows = shuffled(read_texts(args.csv), args.seed + trainer.schedule.step) if args.csv else None
     text = None
     if args.lines:
-        args.source, args.held_out = [Source.parse(str(args.lines))], []
-        recipe = text_recipe(args, args.teacher / "tokenizer.json", args.batch * args.length)
+        tokenizer_file = args.teacher / "tokenizer.json"
+        recipe = lines_recipe(args.lines, tokenizer_file, args.batch * args.length, args.seed)
         text = MlmBatches(recipe, args.batch, args.length, trainer.place, device=trainer.device)
 
     while trainer.running():

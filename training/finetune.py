@@ -34,7 +34,9 @@ Padded = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # ids, mask, types: in
 def collate(
     tokenizer: Tokenizer, examples: Sequence[Example], length: int, device: torch.device
 ) -> tuple[Padded, torch.Tensor]:
-    """Examples of one head to padded tensors [B, length] and labels [B] or [B, length], there.
+    """Examples of one head to padded tensors [B, L] and labels [B] or [B, L], there.
+
+    L is `length` on CUDA, where a new shape would compile anew, and the longest text elsewhere.
 
     Texts are cut to fit, the longer of a pair first. A token head sees one token for each
     character, as it will when it serves; [CLS], [SEP] and padding have no label.
@@ -61,8 +63,11 @@ def collate(
         arrays[1, row, : len(ids)] = 1
         arrays[2, row, : len(ids)] = types
     tokenizer.no_truncation()
-    ids_, mask, types_ = torch.from_numpy(arrays).to(device)
-    answers = torch.from_numpy(labels).to(device)
+    if device.type != "cuda":
+        longest = int(arrays[1].sum(axis=1).max())
+        arrays, labels = arrays[:, :, :longest], labels[:, :longest]
+    ids_, mask, types_ = torch.from_numpy(np.ascontiguousarray(arrays)).to(device)
+    answers = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
     return (ids_, mask, types_), answers[:, 0] if whole else answers
 
 
@@ -92,6 +97,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--labelled", type=Path, required=True, help="folder of labelled sets")
     parser.add_argument("--length", type=int, default=128, help="tokens a text (%(default)s)")
     parser.add_argument("--mlm-rows", type=int, default=128, help="rows of plain text a step")
+    parser.add_argument("--mlm-length", type=int, help="tokens a row of plain text (as --length)")
     parser.add_argument("--dropout", type=float, default=0.1)
     return parser
 
@@ -100,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = options().parse_args(argv)
     settle(args)
     if args.tiny:
-        args.length, args.mlm_rows = 32, 4
+        args.length, args.mlm_length, args.mlm_rows = 32, 32, 4
+    mlm_length = args.mlm_length or args.length
     model = export.load(args.start)
     sets = read_sets(args.labelled, "train")
     heads = Examples(sets, args.seed).heads()
@@ -114,9 +121,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     examples = Examples(sets, args.seed + trainer.schedule.step)
     supply = {name: examples.draw(name) for name in heads}
     tokenizer = Tokenizer.from_file(str(args.start / "tokenizer.json"))
-    recipe = text_recipe(args, args.start / "tokenizer.json", args.mlm_rows * args.length)
+    recipe = text_recipe(args, args.start / "tokenizer.json", args.mlm_rows * mlm_length)
     text = MlmBatches(
-        recipe, args.mlm_rows, args.length, trainer.place, workers=args.workers,
+        recipe, args.mlm_rows, mlm_length, trainer.place, workers=args.workers,
         device=trainer.device,
     )  # fmt: skip
     mlm_loss = compiled(model.mlm_loss, trainer.device)

@@ -30,6 +30,7 @@ from training.loop import Trainer, common_options, compiled, settle
 from training.masking import Special, mask
 from training.model import Config, Model, parameters
 from training.sources import Source
+from training.templates import KINDS
 
 Part = tuple[int, Rows, np.ndarray]  # number, rows holding the masked inputs, targets
 
@@ -136,24 +137,44 @@ def text_options(parser: argparse.ArgumentParser, required: bool = True) -> None
     """The options that say what text to read."""
     parser.add_argument(
         "--source", action="append", type=Source.parse, default=[], required=required,
-        help="PATH, PATH=WEIGHT or PATH=WEIGHT,KIND (text, idioms, contexts, facts); repeatable",
+        help="PATH, PATH=WEIGHT or PATH=WEIGHT,KIND (" + ", ".join(KINDS) + "); repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--held-out", action="append", type=Path, default=[],
         help="a file whose text is never trained on, wherever it turns up; may be repeated",
     )  # fmt: skip
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare text")
+    parser.add_argument(
+        "--mask-rate", type=float, default=Recipe.mask_rate, help="share to guess (%(default)s)"
+    )
+    parser.add_argument(
+        "--span-share", type=float, default=Recipe.span_share,
+        help="share of rows that hide runs, not single tokens (%(default)s)",
+    )  # fmt: skip
 
 
 def text_recipe(args: argparse.Namespace, tokenizer: Path, batch_tokens: int) -> Recipe:
-    """The recipe of the text options: parts of some 32 batches, at most 16 MB of text."""
+    """The recipe of the text options."""
     return Recipe(
         sources=tuple(args.source),
         tokenizer=str(tokenizer),
         held_out=tuple(map(str, args.held_out)),
         seed=args.seed,
-        part_bytes=min(16 << 20, 32 * 3 * batch_tokens),
+        part_bytes=part_bytes(batch_tokens),
+        mask_rate=args.mask_rate,
+        span_share=args.span_share,
     )
+
+
+def lines_recipe(path: Path, tokenizer: Path, batch_tokens: int, seed: int) -> Recipe:
+    """The recipe that reads one file of plain lines."""
+    source = Source.parse(str(path))
+    return Recipe((source,), str(tokenizer), seed=seed, part_bytes=part_bytes(batch_tokens))
+
+
+def part_bytes(batch_tokens: int) -> int:
+    """Text for some 32 batches, at most 16 MB."""
+    return min(16 << 20, 32 * 3 * batch_tokens)
 
 
 def options() -> argparse.ArgumentParser:

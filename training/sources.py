@@ -15,7 +15,7 @@ from pathlib import Path
 from training.errors import RecipeError
 from training.templates import KINDS
 
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 16 * 1024
 HELD_OUT_WORDS = frozenset({"valid", "validation", "val", "dev", "test", "heldout", "cloze"})
 
 

@@ -9,6 +9,7 @@ used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -35,6 +36,25 @@ IDIOM = (
     "古人说“{}”，今天看来仍有道理。",
 )
 SAYING = ("{}", "{}。", "俗话说：{}。", "有句歇后语：{}。", "老话讲，{}。")
+
+QUOTED = (  # a line of verse as people quote it: most often it alone
+    "{verse}",
+    "{verse}",
+    "{verse}",
+    "“{verse}”",
+    "古诗里说：{verse}",
+    "他随口背道：“{verse}”",
+)
+ATTRIBUTED = (
+    "{verse}——{author}《{title}》",
+    "《{title}》{author}：{verse}",
+    "{author}写过：“{verse}”",
+    "“{verse}”是{author}的诗句。",
+    "“{verse}”出自《{title}》。",
+)
+_AFTER = re.compile(r"^(?P<verse>.+)——(?P<author>[^《]+)《(?P<title>[^》]+)》$")
+_BEFORE = re.compile(r"^《(?P<title>[^》]+)》(?:（.）)?(?P<author>[^：《》]+)：(?P<verse>.+)$")
+_CLAUSE = re.compile(r"[\u4e00-\u9fff]{3,}")
 
 # relation -> sentences. {b} is the answer and is what masking asks for.
 FACTS: dict[str, tuple[str, ...]] = {
@@ -83,6 +103,19 @@ def idiom(line: str, rng: np.random.Generator) -> Reading:
     return template.format(line), [(start, start + len(line))]
 
 
+def verse(line: str, rng: np.random.Generator) -> Reading:
+    """A line of verse, bare or as `verse——author《title》` or `《title》author：verse`. Each of its
+    clauses is a stretch of its own.
+    """
+    named = _AFTER.match(line) or _BEFORE.match(line)
+    parts = named.groupdict() if named else {"verse": line}
+    template = _pick(ATTRIBUTED if named and rng.random() < 0.4 else QUOTED, rng)
+    before = template[: template.index("{verse}")].format(**parts)
+    clauses = _CLAUSE.finditer(parts["verse"])
+    spans = [(len(before) + m.start(), len(before) + m.end()) for m in clauses]
+    return template.format(**parts), spans
+
+
 def context(line: str, _: np.random.Generator) -> Reading:
     """Tab-separated: an idiom, how often it was seen, a piece of text around it."""
     columns = line.split("\t")
@@ -108,6 +141,7 @@ def fact(line: str, rng: np.random.Generator) -> Reading:
 KINDS: dict[str, Callable[[str, np.random.Generator], Reading]] = {
     "text": plain,
     "idioms": idiom,
+    "verse": verse,
     "contexts": context,
     "facts": fact,
 }

@@ -161,7 +161,9 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     recipe = pretrain.text_recipe(args, vocabulary / "tokenizer.json", args.batch * args.length)
     batches = pretrain.MlmBatches(recipe, args.batch, args.length, trainer.place)
     for _ in range(4):
-        trainer.update({"mlm": model.mlm_loss(*next(batches))})
+        with trainer.autocast():
+            loss = model.mlm_loss(*next(batches))
+        trainer.update({"mlm": loss})
     trainer.save_state()
 
     export.main(["--state", str(tmp_path / "half.state.pt"), "--out", str(tmp_path / "early")])

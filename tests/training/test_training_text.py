@@ -141,6 +141,26 @@ def test_templates_mark_what_is_to_be_learnt(kind: str, line: str, focus: str) -
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "床前明月光，疑是地上霜。",
+        "床前明月光，疑是地上霜。——李白《静夜思》",
+        "《静夜思》（唐）李白：床前明月光，疑是地上霜。",
+    ],
+)
+def test_each_clause_of_a_verse_is_marked(line: str) -> None:
+    """Quoted or attributed, its clauses are marked; an author only where the line names one."""
+    texts = set()
+    for seed in range(60):
+        text, spans = KINDS["verse"](line, np.random.default_rng(seed))
+        assert [text[start:stop] for start, stop in spans] == ["床前明月光", "疑是地上霜"]
+        assert "{" not in text
+        texts.add(text)
+    assert any("李白" in text for text in texts) == ("李白" in line)
+    assert len(texts) > 3
+
+
+@pytest.mark.parametrize(
     "line", ["# a note", "capital\t法国", "friend\t你\t我", "没有成语\t3\t别的字"]
 )
 def test_lines_that_do_not_fit_their_kind_are_left_out(line: str) -> None:
