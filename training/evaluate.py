@@ -19,12 +19,14 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from training.data import join_lines
 from training.errors import run
 from training.labelled import HEADS, Dataset, bio, example, read_sets
 from training.subjects import Subject, open_subject
 
 CLOZE = Path(__file__).with_name("cloze.tsv")
 GROUPS = ("idiom", "verse", "common", "everyday")
+SHORT, FAR = range(126), range(256, 500)  # tokens of a text among which one is masked
 MOST_TOPICS = 20  # zero-shot asks every text about every topic
 
 
@@ -59,26 +61,26 @@ def cloze_scores(subject: Subject, items: Sequence[Cloze]) -> dict[str, dict[str
 
 
 def mask_one(
-    lines: Sequence[str], tokenizer: Tokenizer, count: int, seed: int, longest: int = 126
+    lines: Sequence[str], tokenizer: Tokenizer, count: int, seed: int, asked: range = SHORT
 ) -> tuple[list[str], list[str]]:
     """`count` lines, evenly spaced, each with one random token replaced by [MASK]; and those
     tokens.
 
-    A line is cut after `longest` tokens. Only a token that stands for a whole word or character
-    and is in the vocabulary is asked for: pieces of a word change their spelling once a neighbour
-    is masked.
+    The token stands at one of the positions `asked`, and a line is cut after the last. Only a
+    token that stands for a whole word or character and is in the vocabulary is asked for: pieces
+    of a word change their spelling once a neighbour is masked.
     """
     rng = random.Random(seed)
     step = max(1, len(lines) // count)
     texts, answers = [], []
     for line in lines[::step]:
         encoding = tokenizer.encode(line, add_special_tokens=False)
-        tokens, offsets = encoding.tokens[:longest], encoding.offsets[:longest]
+        tokens, offsets = encoding.tokens[: asked.stop], encoding.offsets[: asked.stop]
         follows = [token.startswith("##") for token in encoding.tokens] + [False]
         whole = [
             i
             for i, token in enumerate(tokens)
-            if not follows[i] and not follows[i + 1] and not token.startswith("[")
+            if i in asked and not follows[i] and not follows[i + 1] and not token.startswith("[")
         ]
         if not whole or "[MASK]" in line:
             continue
@@ -89,12 +91,18 @@ def mask_one(
     return texts[:count], answers[:count]
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file that hold something."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").split("\n"))
+    return [line for line in lines if line]
+
+
 def masked_accuracy(
-    subject: Subject, tokenizer: Tokenizer, path: Path, count: int, seed: int
-) -> dict[str, float]:
+    subject: Subject, tokenizer: Tokenizer, lines: Sequence[str], count: int, seed: int,
+    asked: range = SHORT,
+) -> dict[str, float]:  # fmt: skip
     """Share of single masked tokens of held-out text that come first, and that come among five."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").split("\n")]
-    texts, answers = mask_one([line for line in lines if line], tokenizer, count, seed)
+    texts, answers = mask_one(lines, tokenizer, count, seed, asked)
     found = subject.fill(texts, 5)
     top1 = sum(tokens[0] == answer for tokens, answer in zip(found, answers, strict=True))
     top5 = sum(answer in tokens for tokens, answer in zip(found, answers, strict=True))
@@ -192,9 +200,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         show(name, found)
 
     if args.text:
-        record(
-            "masked/held-out", masked_accuracy(subject, tokenizer, args.text, args.lines, args.seed)
-        )
+        lines = read_lines(args.text)
+        record("masked/held-out", masked_accuracy(subject, tokenizer, lines, args.lines, args.seed))
+        # Far into a text a model may never have been: neighbouring lines are joined to get there.
+        joined = [text for text in join_lines(lines, 2 * FAR.stop) if len(text) >= 2 * FAR.stop]
+        if joined and subject.places >= FAR.stop + 2:
+            found = masked_accuracy(subject, tokenizer, joined, args.lines // 4, args.seed, FAR)
+            record("masked/far", found)
     items = read_cloze(args.cloze)
     for group, found in cloze_scores(subject, items[::40] if args.tiny else items).items():
         record(f"cloze/{group}", found)

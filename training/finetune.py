@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from training import export
 from training.data import token_id
 from training.errors import run
-from training.labelled import HEADS, Example, Examples, read_sets
+from training.labelled import HEADS, Example, Examples, alike, read_sets
 from training.loop import Trainer, common_options, compiled, settle
 from training.model import HeadSpec, Model
 from training.pretrain import MlmBatches, text_options, text_recipe
@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     trainer = Trainer(model, args, args.start)
     # A resumed run draws new examples instead of those it has seen.
     examples = Examples(sets, args.seed + trainer.schedule.step)
-    supply = {name: examples.draw(name) for name in heads}
+    supply = {name: alike(examples.draw(name), args.batch, args.seed) for name in heads}
     tokenizer = Tokenizer.from_file(str(args.start / "tokenizer.json"))
     recipe = text_recipe(args, args.start / "tokenizer.json", args.mlm_rows * mlm_length)
     text = MlmBatches(
@@ -132,9 +132,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     while trainer.running():
         with trainer.autocast():
             losses = {"mlm": mlm_loss(*next(text))}
-            for name, drawn in supply.items():
-                batch = [next(drawn) for _ in range(args.batch)]
-                padded, labels = collate(tokenizer, batch, args.length, trainer.device)
+            for name, batches in supply.items():
+                padded, labels = collate(tokenizer, next(batches), args.length, trainer.device)
                 losses[name] = task_loss(model, name, padded, labels)
         trainer.update(losses)
     trainer.finish()

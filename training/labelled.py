@@ -190,6 +190,19 @@ class Examples:
                 yield found
 
 
+def alike(drawn: Iterator[Example], size: int, seed: int) -> Iterator[list[Example]]:
+    """Batches of `size` examples of about one length, so that little of a batch is padding: out of
+    every eight batches' worth, in random order.
+    """
+    rng = random.Random(seed)
+    while True:
+        pool = [next(drawn) for _ in range(8 * size)]
+        pool.sort(key=lambda item: len(item.first) + len(item.second or ""))
+        batches = [pool[at : at + size] for at in range(0, len(pool), size)]
+        rng.shuffle(batches)
+        yield from batches
+
+
 def read_csv(
     path: Path, labels: Sequence[str] | None = None
 ) -> tuple[list[Example], tuple[str, ...]]:

@@ -5,6 +5,7 @@ Both answer the same five questions, so that a figure before and after the build
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,10 +23,11 @@ class Subject(Protocol):
     """`fill`: the k likeliest tokens at the one [MASK] of each text. The others answer label names.
 
     `tags` gives one BIO tag for each character of each text. A head that is not there is not in
-    `heads`.
+    `heads`. A text may have `places` tokens.
     """
 
     heads: tuple[str, ...]
+    places: float
 
     def fill(self, texts: Sequence[str], k: int) -> list[list[str]]: ...
 
@@ -56,7 +58,9 @@ def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 class BundleSubject:
-    """A bundle through `qingyu.load`."""
+    """A bundle through `qingyu.load`, which reads a text of any length in windows."""
+
+    places = math.inf
 
     def __init__(self, folder: Path) -> None:
         import qingyu
@@ -106,6 +110,7 @@ class CheckpointSubject:
         self.tokenizer = tokenizer
         self.length = length
         self.heads = tuple(self.model.specs)
+        self.places = self.model.config.max_position_embeddings
         self.tokens = {i: token for token, i in tokenizer.get_vocab().items()}
 
     def fill(self, texts: Sequence[str], k: int) -> list[list[str]]:

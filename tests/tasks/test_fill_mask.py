@@ -26,6 +26,11 @@ SENTENCES = Path(__file__).parents[1] / "golden" / "sentences.txt"
 WEATHER = "今天天气真[MASK]啊，适合出去玩。"
 
 
+def room_of(model: Model) -> int:
+    """Tokens of a text that fit beside [CLS] and [SEP]."""
+    return model.manifest.sizes.max_positions - 2
+
+
 def tokens(result: FillMaskResult, mask: int = 0) -> list[str]:
     return [candidate.token for candidate in result.masks[mask].candidates]
 
@@ -106,7 +111,7 @@ def test_a_long_text_is_read_around_its_masks(model: Model) -> None:
     assert len(read) == 2
     for mask, window in zip(result.masks, read, strict=True):
         assert text[mask.start : mask.end] == "[MASK]"
-        assert len(model.tokenizer.tokens(window).ids) == 510
+        assert len(model.tokenizer.tokens(window).ids) == room_of(model)
         alone = model.fill_mask(window, truncate="error").masks[0].candidates
         assert [c.token for c in mask.candidates] == [c.token for c in alone]
         np.testing.assert_allclose(
@@ -116,13 +121,13 @@ def test_a_long_text_is_read_around_its_masks(model: Model) -> None:
 
 def test_a_long_text_may_be_refused(model: Model) -> None:
     """With truncate="error" a text is answered whole or not at all; the limit itself still fits."""
-    room = 510
+    room = room_of(model)
     fits = "好" * (room - 1) + "[MASK]"
     assert not model.fill_mask(fits, truncate="error").truncated
     with pytest.raises(TextTooLongError) as error:
         model.fill_mask("好" + fits, truncate="error")
-    assert "511" in error.value.zh
-    assert "510" in error.value.en
+    assert str(room + 1) in error.value.zh
+    assert str(room) in error.value.en
 
 
 @pytest.mark.parametrize("targets", [["好", "冷", "热"], "好", ["好", "好"]])

@@ -16,6 +16,7 @@ from training.evaluate import (
     GROUPS,
     Cloze,
     cloze_scores,
+    mask_one,
     masked_accuracy,
     ner_scores,
     read_cloze,
@@ -84,6 +85,7 @@ class Oracle:
     """A subject that answers what it was told to, to test the measures themselves."""
 
     heads = ("sentiment", "similar", "nli", "ner")
+    places = 512.0
 
     def __init__(self, tokens: Sequence[Sequence[str]] = (), labels: Sequence[str] = ()) -> None:
         self.tokens, self.labels = [list(t) for t in tokens], list(labels)
@@ -120,7 +122,7 @@ def test_cloze_scores_count_any_right_answer() -> None:
     }
 
 
-def test_masked_accuracy_asks_the_same_each_time(tmp_path: Path, vocabulary: Path) -> None:
+def test_masked_accuracy_asks_the_same_each_time(vocabulary: Path) -> None:
     """The seed fixes which tokens are hidden, and a right answer at one of two masks is a half."""
     tokenizer = Tokenizer.from_file(str(vocabulary / "tokenizer.json"))
     asked: list[list[str]] = []
@@ -130,12 +132,21 @@ def test_masked_accuracy_asks_the_same_each_time(tmp_path: Path, vocabulary: Pat
             asked.append(list(texts))
             return [["春"], ["？"]]
 
-    path = tmp_path / "valid.txt"
-    path.write_text("春春春春春\n明月明月明月\n", encoding="utf-8")
-    scores = [masked_accuracy(Remembers(), tokenizer, path, 2, 3) for _ in range(2)]
+    lines = ["春春春春春", "明月明月明月"]
+    scores = [masked_accuracy(Remembers(), tokenizer, lines, 2, 3) for _ in range(2)]
     assert scores[0] == scores[1] == {"n": 2, "top1": 0.5, "top5": 0.5}
     assert asked[0] == asked[1]
     assert all(text.count("[MASK]") == 1 and len(text) in (10, 11) for text in asked[0])
+
+
+def test_the_masked_token_stands_where_it_is_asked_for(vocabulary: Path) -> None:
+    """Far into a text means between the positions given; a text that ends before has none."""
+    tokenizer = Tokenizer.from_file(str(vocabulary / "tokenizer.json"))
+    lines = ["春" * 40] * 6 + ["春" * 20]
+    texts, answers = mask_one(lines, tokenizer, 7, 0, range(20, 30))
+    assert answers == ["春"] * 6
+    assert all(20 <= text.index("[MASK]") < 30 for text in texts)
+    assert {len(text) for text in texts} == {29 + len("[MASK]")}  # cut after the last position
 
 
 def test_entity_spans_of_any_bio_sequence() -> None:

@@ -242,7 +242,7 @@ def test_evaluating_a_checkpoint(tmp_path: Path, tuned: Path, lines: Path, label
     assert scores == evaluate.main(arguments)
     assert scores == json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert set(scores) == {
-        "masked/held-out", *(f"cloze/{g}" for g in evaluate.GROUPS),
+        "masked/held-out", "masked/far", *(f"cloze/{g}" for g in evaluate.GROUPS),
         "nli/a", "pair/b", "sentiment/c", "ner/d", "cls/e",
     }  # fmt: skip
     assert all(0 <= v <= 1 for s in scores.values() for k, v in s.items() if k != "n")
