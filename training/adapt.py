@@ -21,12 +21,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as nnf
 from tokenizers import Tokenizer
 
 from training import export
 from training.errors import RecipeError, run
-from training.finetune import Padded, collate, label_loss
+from training.finetune import collate, label_loss
+from training.hold import Padded, soft_loss
 from training.labelled import Example, read_csv
 from training.loop import Trainer, common_options, settle
 from training.model import HeadSpec, Model, positions
@@ -50,16 +50,6 @@ def shuffled(examples: Sequence[Example], seed: int) -> Iterator[Example]:
     rng = random.Random(seed)
     while True:
         yield from rng.sample(examples, len(examples))
-
-
-def soft_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Kullback-Leibler divergence of the student's answers from the teacher's, mean over rows."""
-    return nnf.kl_div(
-        student.float().log_softmax(-1),
-        teacher.float().log_softmax(-1),
-        log_target=True,
-        reduction="batchmean",
-    )
 
 
 class Adaptation:

@@ -31,9 +31,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from training import export
-from training.adapt import shuffled, soft_loss
+from training.adapt import shuffled
 from training.errors import RecipeError, run
-from training.finetune import Padded, collate
+from training.finetune import collate
+from training.hold import Padded, soft_loss
 from training.labelled import read_texts
 from training.loop import Trainer, common_options, settle
 from training.model import Config, Model, Trace, parameters, positions
@@ -168,7 +169,7 @@ class Lesson:
             ours, theirs = self.student.heads[name](got), self.teacher.heads[name](wanted)
             if spec.level == "token":
                 ours, theirs = ours[mask > 0], theirs[mask > 0]
-            losses[name] = soft_loss(ours.float(), theirs.float())
+            losses[name] = soft_loss(ours, theirs)
         return losses
 
 

@@ -22,13 +22,13 @@ from tokenizers import Tokenizer
 from training import export
 from training.data import token_id
 from training.errors import run
+from training.hold import Hold, Padded
 from training.labelled import HEADS, Example, Examples, alike, read_sets
 from training.loop import Trainer, common_options, compiled, settle
 from training.model import HeadSpec, Model
 from training.pretrain import MlmBatches, text_options, text_recipe
 
 IGNORED = -100
-Padded = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # ids, mask, types: int64 [B, L]
 
 
 def collate(
@@ -99,6 +99,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--mlm-rows", type=int, default=128, help="rows of plain text a step")
     parser.add_argument("--mlm-length", type=int, help="tokens a row of plain text (as --length)")
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument(
+        "--hold", type=Path, help="keep the heads of this checkpoint instead of learning labels"
+    )
     return parser
 
 
@@ -127,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         device=trainer.device,
     )  # fmt: skip
     mlm_loss = compiled(model.mlm_loss, trainer.device)
+    hold = Hold(export.load(args.hold).to(trainer.device)) if args.hold else None
     task_loss = compiled(head_loss, trainer.device)
 
     while trainer.running():
@@ -134,7 +138,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             losses = {"mlm": mlm_loss(*next(text))}
             for name, batches in supply.items():
                 padded, labels = collate(tokenizer, next(batches), args.length, trainer.device)
-                losses[name] = task_loss(model, name, padded, labels)
+                if hold:
+                    losses[name] = hold.loss(model, name, padded)
+                else:
+                    losses[name] = task_loss(model, name, padded, labels)
         trainer.update(losses)
     trainer.finish()
 

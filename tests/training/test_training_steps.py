@@ -17,9 +17,12 @@ torch = pytest.importorskip(
 )
 
 from training import adapt, distill, evaluate, export, finetune, pretrain, vocab  # noqa: E402
+from training.hold import Hold  # noqa: E402
+from training.labelled import Examples, alike, read_sets  # noqa: E402
 from training.loop import Schedule  # noqa: E402
 from training.model import Config, HeadSpec, Model, Trace  # noqa: E402
 from training.sources import RecipeError  # noqa: E402
+from training.subjects import open_subject  # noqa: E402
 
 FACTS = Path(__file__).parents[2] / "training" / "facts.tsv"
 FILES = ["config.json", "heads.json", "model.safetensors", *export.TOKENIZER_FILES]
@@ -235,6 +238,33 @@ def test_finetuning_adds_the_heads_and_learns(tuned: Path, labelled: Path) -> No
     assert scores["ner/d"]["entity_f1"] == 1.0
 
 
+def test_heads_are_kept_while_words_are_learnt(
+    tmp_path: Path, tuned: Path, labelled: Path, lines: Path
+) -> None:
+    """Held to what it was, a model that has drifted comes back to its old states and answers."""
+    torch.manual_seed(0)
+    drifted = export.load(tuned)
+    for tensor in drifted.bert.parameters():
+        tensor.data += 0.02 * torch.randn_like(tensor)
+    export.save(drifted, tuned, tmp_path / "drifted")
+    finetune.main(
+        ["--tiny", "--from", str(tmp_path / "drifted"), "--hold", str(tuned), "--labelled",
+         str(labelled), "--out", str(tmp_path / "kept"), "--steps", "60", "--lr", "1e-3",
+         "--dropout", "0", "--source", str(lines)]
+    )  # fmt: skip
+    _, tokenizer = open_subject(tuned)
+    examples = next(alike(Examples(read_sets(labelled, "train"), 0).draw("nli"), 8, 0))
+    padded, _ = finetune.collate(tokenizer, examples, 32, torch.device("cpu"))
+    hold = Hold(export.load(tuned))
+    with torch.inference_mode():
+        before, after = (
+            hold.loss(export.load(tmp_path / name).eval(), "nli", padded).item()
+            for name in ("drifted", "kept")
+        )
+    assert hold.loss(export.load(tuned).eval(), "nli", padded).item() < 1e-5
+    assert after < before / 2
+
+
 def test_evaluating_a_checkpoint(tmp_path: Path, tuned: Path, lines: Path, labelled: Path) -> None:
     """All measures come out, between 0 and 1, the same twice, on the screen and as JSON."""
     arguments = ["--tiny", str(tuned), "--text", str(lines), "--labelled", str(labelled)]
@@ -444,7 +474,6 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, tuned: Path) -> None:
     pytest.importorskip("onnx", reason="building a bundle needs onnx")
     pytest.importorskip("onnxruntime", reason="a bundle needs onnxruntime")
     from qingyu.build.pipeline import Options, build
-    from training.subjects import open_subject
 
     build(tuned, tmp_path / "bundle", Options(precision="fp32", measure=False))
     texts = [item.text for item in evaluate.read_cloze()[::25]]
