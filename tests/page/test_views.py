@@ -19,7 +19,7 @@ def last(standin: StandIn, task: str) -> dict[str, object]:
 
 
 def test_zero_shot(page: Page, standin: StandIn) -> None:
-    """Labels are chips, made and removed by keyboard; template and switch reach the request."""
+    """Labels are chips, made and removed by keyboard; template and way reach the request."""
     page.goto(f"{standin.url}#/zero-shot")
     page.get_by_role("textbox", name="要归类的文本").fill("一条快递差评")
     labels = page.get_by_role("textbox", name="标签")
@@ -28,7 +28,7 @@ def test_zero_shot(page: Page, standin: StandIn) -> None:
     expect(page.locator(".chip")).to_have_count(6)
     page.get_by_role("button", name="去掉“体育”").click()
     expect(page.locator("qy-bars li").first).to_contain_text("快递")
-    page.get_by_role("switch").check()
+    page.get_by_role("radio", name="可以多个").check()
     page.get_by_role("combobox").select_option(label="自己写句式（用 {} 代表标签）")
     page.get_by_role("textbox", name="自己写句式").fill("这是{}。")
     expect(page.locator("qy-code")).to_be_visible()
@@ -39,6 +39,18 @@ def test_zero_shot(page: Page, standin: StandIn) -> None:
     assert body["candidate_labels"] == ["财经", "科技", "娱乐", "教育", "快递"]
     assert body["hypothesis_template"] == "这是{}。"
     assert body["multi_label"] is True
+    assert body["method"] == "entailment"
+
+
+def test_zero_shot_in_one_look(page: Page, standin: StandIn) -> None:
+    """The quick way asks for a cloze, except of a single label, which has nothing to beat."""
+    page.goto(f"{standin.url}#/zero-shot?text=好&labels=[%22甲%22,%22乙%22]&way=quick")
+    expect(page.locator("qy-bars li")).to_have_count(2)
+    body = last(standin, "zero-shot-classification")
+    assert (body["method"], body["multi_label"]) == ("cloze", False)
+    page.get_by_role("button", name="去掉“甲”").click()
+    expect(page.locator("qy-bars li")).to_have_count(1)
+    assert last(standin, "zero-shot-classification")["method"] == "entailment"
 
 
 def test_a_template_of_ones_own_survives_a_link(page: Page, standin: StandIn) -> None:

@@ -69,6 +69,10 @@ export default {
   "zero-shot.labels.note": "Enter or a comma adds one; Backspace takes the last.",
   "zero-shot.add": "Add a label",
   "zero-shot.multi": "Several labels may hold at once",
+  "zero-shot.way": "How to judge",
+  "zero-shot.way.one": "One fits",
+  "zero-shot.way.several": "Several may",
+  "zero-shot.way.quick": "Quick, rougher",
 
   "classify.nav": "Classification",
   "classify.title": "Text classification",

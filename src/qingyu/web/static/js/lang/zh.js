@@ -69,6 +69,10 @@ export default {
   "zero-shot.labels.note": "回车或逗号分隔，退格删去最后一个。",
   "zero-shot.add": "添加标签",
   "zero-shot.multi": "允许多个标签同时成立",
+  "zero-shot.way": "怎样判断",
+  "zero-shot.way.one": "选一个",
+  "zero-shot.way.several": "可以多个",
+  "zero-shot.way.quick": "快速，略粗",
 
   "classify.nav": "文本分类",
   "classify.title": "文本分类",

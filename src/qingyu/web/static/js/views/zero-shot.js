@@ -1,5 +1,5 @@
 // Zero-shot classification: labels of one's own, no training.
-import { h, replace, toggle } from "../dom.js";
+import { h, replace, segmented } from "../dom.js";
 import { t } from "../i18n.js";
 import "../parts/bars.js";
 import "../parts/chips.js";
@@ -7,6 +7,7 @@ import { TEMPLATES, templateField } from "../parts/template.js";
 import { TaskView } from "./task-view.js";
 
 const TOPICS = ["体育", "财经", "科技", "娱乐", "教育"];
+const WAYS = ["one", "several", "quick"]; // the one label that fits, each by itself, one look at all
 
 class ZeroShot extends TaskView {
   static id = "zero-shot";
@@ -15,7 +16,7 @@ class ZeroShot extends TaskView {
     text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。",
     labels: TOPICS,
     template: TEMPLATES[0],
-    multi: false,
+    way: WAYS[0],
   };
   static examples = [
     { text: "国足在世预赛主场二比一逆转取胜，球迷彻夜欢庆。" },
@@ -38,13 +39,20 @@ class ZeroShot extends TaskView {
   ];
 
   body() {
-    const { text, labels, template, multi } = this.state;
+    const { text, labels, template, way } = this.state;
     if (!text.trim() || labels.length === 0) return null;
-    return { text, candidate_labels: labels, hypothesis_template: template, multi_label: multi };
+    const method = way === "quick" && labels.length > 1 ? "cloze" : "entailment";
+    return {
+      text,
+      candidate_labels: labels,
+      hypothesis_template: template,
+      multi_label: way === "several",
+      method,
+    };
   }
 
   fields() {
-    const { labels, template, multi } = this.state;
+    const { labels, template, way } = this.state;
     const chips = h("qy-chips", { onchange: (e) => this.set({ labels: e.detail }, { now: true }) });
     Object.assign(chips, { label: t("zero-shot.labels"), placeholder: t("zero-shot.add"), value: labels });
     return [
@@ -56,7 +64,12 @@ class ZeroShot extends TaskView {
         h("small", null, t("zero-shot.labels.note")),
       ),
       templateField(template, (value) => this.set({ template: value })),
-      toggle(t("zero-shot.multi"), multi, (value) => this.set({ multi: value }, { now: true })),
+      segmented(
+        t("zero-shot.way"),
+        WAYS.map((id) => [id, t(`zero-shot.way.${id}`)]),
+        way,
+        (value) => this.set({ way: value }, { now: true }),
+      ),
     ];
   }
 
