@@ -60,7 +60,7 @@ SENTIMENT = [
     "本来是冲着口碑去的，结果排了四十分钟队，端上来的面又坨又咸，老板还一脸不耐烦，"
     "说爱吃不吃。同行的朋友当场就生气了，我们没吃几口就走了。唯一的优点是离地铁站近，"
     "如果你实在找不到别的地方吃饭，可以考虑一下，否则真的不建议去。",
-    "".join((GOLDEN / "sentences.txt").read_text(encoding="utf-8").splitlines()[200:216]),
+    "".join((GOLDEN / "sentences.txt").read_text(encoding="utf-8").splitlines()[200:208]),
 ]
 
 SIMILAR = [
@@ -120,7 +120,7 @@ NER = [
     "赵钱孙李，周吴郑王。",
     "在北京大学第一人民医院工作了三十年的孙丽萍医生，上周回到了她的老家山东省临沂市蒙阴县，"
     "为当地的村民义诊。同行的还有中国红十字会的志愿者吴刚和来自香港中文大学的三名学生。",
-    "".join((GOLDEN / "sentences.txt").read_text(encoding="utf-8").splitlines()[40:52]).replace(
+    "".join((GOLDEN / "sentences.txt").read_text(encoding="utf-8").splitlines()[40:48]).replace(
         " ", ""
     ),
 ]
