@@ -4,13 +4,15 @@ is in it.
     python -m training.thaw qingyu-small-zh --out checkpoint
 
 Reads the graphs of BERT bundles at fp32 and int8 and undoes what `qingyu build` did to each matrix:
-one scale an output channel, the fixed steps of its inputs, the floor of GELU. Rounding stays; it is
-what INT8 costs.
+one scale an output channel, the fixed steps of its inputs, the floor of GELU. What rounding took is
+gone. In its place weights are spread evenly over what would have rounded to them: left on the grid,
+the next build would round small changes, all that a short training makes, back to nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from qingyu.build.quantise import GELU_FLOOR
+from qingyu.build.quantise import GELU_FLOOR, INT8_LIMIT
 from qingyu.bundle import Manifest, find, read_manifest
 from training import export
 from training.errors import RecipeError, run
@@ -62,8 +64,7 @@ class Graph:
                 found[node.input[1]] = self.arrays[node.input[1]].T
             if node.op_type == "MatMulIntegerToFloat" and node.input[1] in self.arrays:
                 name = node.input[1]
-                scale = self.arrays[f"{name}.scale"][:, None]
-                matrix = self.arrays[name].T.astype(np.float32) * scale
+                matrix = self._spread(name).T * self.arrays[f"{name}.scale"][:, None]
                 found[name] = matrix / self._steps(node.input[0])
         return found
 
@@ -78,9 +79,17 @@ class Graph:
 
     def table(self, name: str) -> Array:
         """An embedding table, float32 [rows, width]."""
-        rows = self.arrays[name].astype(np.float32)
         scale = self.arrays.get(f"{name}.scale")
-        return rows if scale is None else rows * scale
+        return self.arrays[name] if scale is None else self._spread(name) * scale
+
+    def _spread(self, name: str) -> Array:
+        """Weights in steps, each somewhere in the step that it was rounded to, the same each time;
+        none beyond the largest, which made the scale.
+        """
+        steps = self.arrays[name].astype(np.float32)
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        steps += rng.uniform(-0.5, 0.5, steps.shape).astype(np.float32)
+        return np.clip(steps, -INT8_LIMIT, INT8_LIMIT)
 
     def bias(self, name: str) -> Array:
         """The bias of the product with this matrix, less what the floor of GELU added to it."""

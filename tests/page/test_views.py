@@ -192,7 +192,7 @@ def test_models_load_and_unload(page: Page, standin: StandIn) -> None:
     standin.models = [dict(MODEL), {**MODEL, "name": "fixed", "pinned": True}]
     page.goto(f"{standin.url}#/models")
     card = page.get_by_role("article", name="qingyu-small-zh")
-    expect(card).to_contain_text("33.4 MB")
+    expect(card).to_contain_text("33.5 MB")
     card.get_by_text("一致程度").click()
     expect(card.get_by_role("row", name="fill-mask")).to_contain_text("96.9%")
     card.get_by_role("button", name="卸载").click()
