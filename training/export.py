@@ -84,7 +84,13 @@ def load(folder: str | Path) -> Model:
             name: HeadSpec(tuple(spec["labels"]), spec["level"]) for name, spec in described.items()
         }
     model = Model(config, heads)
-    weights = {name: tensor for name, tensor in weights.items() if not name.startswith(_LEFT_OUT)}
+    known = {name: tensor for name, tensor in weights.items() if not name.startswith(_LEFT_OUT)}
+    fill(model, known, folder)
+    return model
+
+
+def fill(model: Model, weights: dict[str, Tensor], folder: Path) -> None:
+    """Give a model the weights read from a folder. Raises RecipeError where they do not fit it."""
     outcome = model.load_state_dict(weights, strict=False)
     # A fine-tuned classifier has no masked-language-model head; anything else missing is a fault.
     model.words = not any(name.startswith("cls.") for name in outcome.missing_keys)
@@ -93,7 +99,6 @@ def load(folder: str | Path) -> Model:
         raise RecipeError(
             f"{folder}: weights missing {missing[:3]}, not understood {outcome.unexpected_keys[:3]}"
         )
-    return model
 
 
 def save(model: Model, tokenizer_folder: str | Path, out: str | Path) -> None:

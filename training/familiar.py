@@ -11,7 +11,6 @@ than `--least` times not at all. Needs numpy only.
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,8 +18,8 @@ import numpy as np
 
 from training.errors import RecipeError, run
 from training.sources import refuse_held_out
+from training.templates import PHRASE
 
-PHRASE = re.compile(r"[\u4e00-\u9fff]{3,}")
 BLOCK_BYTES = 8 << 20
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd; hashes are polynomials in it, modulo 2^64
 
@@ -101,7 +100,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     # A line's copies do not stand together, so that no chunk of the file is one phrase.
     copies = [line for line, times in written for _ in range(times)]
     np.random.default_rng(0).shuffle(copies)
-    args.out.write_text("".join(f"{line}\n" for line in copies), encoding="utf-8")
+    partial = args.out.with_name(f"{args.out.name}.part")
+    partial.write_text("".join(f"{line}\n" for line in copies), encoding="utf-8")
+    partial.replace(args.out)
     print(f"{args.out}: {len(written):,} of {len(lines):,} lines, {len(copies):,} with repeats")
 
 

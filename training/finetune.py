@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from training import export
 from training.data import token_id
-from training.errors import run
+from training.errors import RecipeError, run
 from training.hold import Hold, Padded
 from training.labelled import HEADS, Example, Examples, alike, read_sets
 from training.loop import Trainer, common_options, compiled, settle
@@ -66,8 +66,8 @@ def collate(
     if device.type != "cuda":
         longest = int(arrays[1].sum(axis=1).max())
         arrays, labels = arrays[:, :, :longest], labels[:, :longest]
-    ids_, mask, types_ = torch.from_numpy(np.ascontiguousarray(arrays)).to(device)
-    answers = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
+    ids_, mask, types_ = torch.from_numpy(arrays).to(device)
+    answers = torch.from_numpy(labels).to(device)
     return (ids_, mask, types_), answers[:, 0] if whole else answers
 
 
@@ -87,6 +87,17 @@ def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of logits [..., labels]; a label of IGNORED is not counted."""
     flat = logits.float().flatten(0, -2)
     return nnf.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED)
+
+
+def held_model(folder: Path, model: Model) -> Model:
+    """The checkpoint to hold to. Raises RecipeError where it cannot be imitated by the model."""
+    held = export.load(folder)
+    if held.specs != model.specs or held.config.hidden_size != model.config.hidden_size:
+        raise RecipeError(
+            f"{folder}: to be held to, it needs the model's width and heads "
+            f"({', '.join(model.specs)}); it has {', '.join(held.specs) or 'none'}"
+        )
+    return held
 
 
 def options() -> argparse.ArgumentParser:
@@ -130,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         device=trainer.device,
     )  # fmt: skip
     mlm_loss = compiled(model.mlm_loss, trainer.device)
-    hold = Hold(export.load(args.hold).to(trainer.device)) if args.hold else None
+    hold = Hold(held_model(args.hold, model).to(trainer.device)) if args.hold else None
     task_loss = compiled(head_loss, trainer.device)
 
     while trainer.running():

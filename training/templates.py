@@ -54,7 +54,7 @@ ATTRIBUTED = (
 )
 _AFTER = re.compile(r"^(?P<verse>.+)——(?P<author>[^《]+)《(?P<title>[^》]+)》$")
 _BEFORE = re.compile(r"^《(?P<title>[^》]+)》(?:（.）)?(?P<author>[^：《》]+)：(?P<verse>.+)$")
-_CLAUSE = re.compile(r"[\u4e00-\u9fff]{3,}")
+PHRASE = re.compile(r"[\u4e00-\u9fff]{3,}")
 
 # relation -> sentences. {b} is the answer and is what masking asks for.
 FACTS: dict[str, tuple[str, ...]] = {
@@ -111,7 +111,7 @@ def verse(line: str, rng: np.random.Generator) -> Reading:
     parts = named.groupdict() if named else {"verse": line}
     template = _pick(ATTRIBUTED if named and rng.random() < 0.4 else QUOTED, rng)
     before = template[: template.index("{verse}")].format(**parts)
-    clauses = _CLAUSE.finditer(parts["verse"])
+    clauses = PHRASE.finditer(parts["verse"])
     spans = [(len(before) + m.start(), len(before) + m.end()) for m in clauses]
     return template.format(**parts), spans
 

@@ -22,8 +22,10 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from qingyu.build.heads import LEVELS
 from qingyu.build.quantise import GELU_FLOOR, INT8_LIMIT
 from qingyu.bundle import Manifest, find, read_manifest
+from qingyu.errors import QingyuError
 from training import export
 from training.errors import RecipeError, run
 from training.model import Config, HeadSpec, Model
@@ -39,7 +41,7 @@ STACKS = {  # the first of the matrices that a product holds -> all of them, in 
     "query": ("query", "key", "value"),
     "key": ("key", "value"),
 }
-LEVELS = {"sequence-classification": "seq", "token-classification": "token"}
+LEVEL_OF_KIND = {kind: level for level, kind in LEVELS.items()}
 
 
 class Graph:
@@ -74,8 +76,9 @@ class Graph:
         if node.op_type == "Gather":  # the rows that were asked for
             node = self._makers[node.input[0]]
         maker = self._makers.get(node.input[0])
-        fixed = maker is not None and maker.op_type == "Mul" and maker.input[1] in self.arrays
-        return 1 / self.arrays[maker.input[1]] if fixed and maker is not None else 1.0
+        if maker is None or maker.op_type != "Mul" or maker.input[1] not in self.arrays:
+            return 1.0
+        return 1 / self.arrays[maker.input[1]]
 
     def table(self, name: str) -> Array:
         """An embedding table, float32 [rows, width]."""
@@ -109,8 +112,7 @@ class Graph:
             if "LayerNorm." in name:
                 found[name] = self.arrays[name]
         for name, matrix in self.matrices().items():
-            if name not in PLAIN:
-                found |= parted(name, matrix, self.bias(name))
+            found |= parted(name, matrix, self.bias(name))
         return found
 
 
@@ -142,14 +144,7 @@ def thaw(folder: Path) -> Model:
     tensors = encoder.tensors()
     for head in manifest.heads.values():
         tensors |= Graph(folder / head.file).tensors()
-    state = {name: torch.tensor(array) for name, array in tensors.items()}
-    outcome = model.load_state_dict(state, strict=False)
-    model.words = "cls.predictions.bias" in state
-    missing = [name for name in outcome.missing_keys if model.words or not name.startswith("cls.")]
-    if missing or outcome.unexpected_keys:
-        raise RecipeError(
-            f"{folder}: weights missing {missing[:3]}, not understood {outcome.unexpected_keys[:3]}"
-        )
+    export.fill(model, {name: torch.tensor(array) for name, array in tensors.items()}, folder)
     return model
 
 
@@ -171,9 +166,9 @@ def config_of(manifest: Manifest, encoder: Graph) -> Config:
 def head_specs(manifest: Manifest) -> dict[str, HeadSpec]:
     """The task heads of a bundle."""
     return {
-        name: HeadSpec(tuple(head.labels), LEVELS[head.kind])
+        name: HeadSpec(tuple(head.labels), LEVEL_OF_KIND[head.kind])
         for name, head in manifest.heads.items()
-        if head.kind in LEVELS
+        if head.kind in LEVEL_OF_KIND
     }
 
 
@@ -182,8 +177,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("bundle", help="the name or the folder of a bundle")
     parser.add_argument("--out", required=True, type=Path, help="checkpoint directory to write")
     args = parser.parse_args(argv)
-    folder = find(args.bundle)
-    export.save(thaw(folder), folder, args.out)
+    try:
+        folder = find(args.bundle)
+        model = thaw(folder)
+    except QingyuError as error:
+        raise RecipeError(error.en) from None
+    export.save(model, folder, args.out)
     print(f"{args.out}: written from {folder}")
 
 

@@ -265,6 +265,17 @@ def test_heads_are_kept_while_words_are_learnt(
     assert after < before / 2
 
 
+def test_only_a_checkpoint_with_the_heads_can_be_held_to(
+    tmp_path: Path, base: Path, tuned: Path, labelled: Path, lines: Path
+) -> None:
+    """A checkpoint without heads has nothing to keep, and the run says so before it begins."""
+    with pytest.raises(RecipeError, match=r"nli.*it has none"):
+        finetune.main(
+            ["--tiny", "--from", str(tuned), "--hold", str(base), "--labelled", str(labelled),
+             "--out", str(tmp_path / "out"), "--source", str(lines)]
+        )  # fmt: skip
+
+
 def test_evaluating_a_checkpoint(tmp_path: Path, tuned: Path, lines: Path, labelled: Path) -> None:
     """All measures come out, between 0 and 1, the same twice, on the screen and as JSON."""
     arguments = ["--tiny", str(tuned), "--text", str(lines), "--labelled", str(labelled)]

@@ -66,6 +66,12 @@ def test_an_int8_bundle_comes_back_but_for_rounding(checkpoint: Path, tmp_path: 
         assert ((tensor - expected[name]).abs() <= width * 4 / 127 + 2e-3).all(), name
 
 
+def test_a_name_that_is_no_bundle_is_one_clear_error(tmp_path: Path) -> None:
+    """What is not there is said in one sentence, as by every step of the recipe."""
+    with pytest.raises(RecipeError, match="No model nowhere"):
+        thaw.main(["nowhere", "--out", str(tmp_path / "out")])
+
+
 @pytest.mark.parametrize("precision", ["fp16", "int4"])
 def test_other_precisions_are_refused(checkpoint: Path, tmp_path: Path, precision: str) -> None:
     """A bundle that cannot be read back is named, with what can."""
