@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,27 @@ def test_limits(store: Store) -> None:
     new(store)
 
 
-@pytest.mark.parametrize(("name", "output"), [("a.doc", "csv"), ("a.csv", "doc"), ("..", "csv")])
+OUTSIDE = "/../../../victim/keys.txt"
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("a.doc", "csv"),
+        ("a.csv", "doc"),
+        ("..", "csv"),
+        ("a.csv", ""),
+        ("a.csv", "."),
+        ("a.csv", OUTSIDE),
+        ("a.csv", "csv/../../keys.csv"),
+        ("a.csv", "csv\\..\\keys.csv"),
+        ("a.csv", "x.csv"),
+        ("a.csv", "csv.gz.gz"),
+        ("a.csv", "xlsx.gz"),
+        ("a.csv", "csv\0"),
+        ("a.csv", "csv "),
+    ],
+)
 def test_names_of_no_known_format(store: Store, name: str, output: str) -> None:
     """What could not be read or written is refused before it is sent."""
     with pytest.raises(FileError):
@@ -99,6 +120,43 @@ def test_a_name_never_becomes_a_path(store: Store, tmp_path: Path) -> None:
     """Of a file's name only the ending is used."""
     job = store.create("a", "../../etc/x.csv.gz", {}, "jsonl", limit=3)
     assert store.input_of(job) == tmp_path / "jobs" / job.id / "input.csv.gz"
+
+
+def test_an_ending_is_written_one_way(store: Store, tmp_path: Path) -> None:
+    """With or without its dot, in any case, an ending names the same file."""
+    for ending in ("CSV.gz", ".csv.GZ", "csv.gz"):
+        job = store.create(ending, "a.txt", {}, ending, limit=3)
+        assert store.output_of(job) == tmp_path / "jobs" / job.id / "output.csv.gz"
+
+
+def test_an_older_record_reaches_no_other_file(store: Store) -> None:
+    """What a store took before endings were checked is refused when a path is made of it."""
+    job = replace(store.get(new(store)), output=OUTSIDE)
+    for made in (store.output_of, store.errors_of):
+        with pytest.raises(FileError):
+            made(job)
+
+
+def test_the_first_whole_upload_counts(store: Store) -> None:
+    """A second upload that ends later leaves the input of a waiting job as it is."""
+    job = store.get(new(store, state="uploading"))
+    first, second = store.part_of(job), store.part_of(job)
+    assert first != second
+    first.write_bytes(b"first")
+    second.write_bytes(b"second")
+    assert store.receive(job.id, first, 5).state == "queued"
+    with pytest.raises(JobStateError):
+        store.receive(job.id, second, 6)
+    assert store.input_of(job).read_bytes() == b"first"
+    assert store.get(job.id).total_bytes == 5
+
+
+def test_an_upload_that_cannot_be_moved_changes_nothing(store: Store) -> None:
+    """Where the file is lost the job still waits for one."""
+    job = store.get(new(store, state="uploading"))
+    with pytest.raises(OSError, match="No such file"):
+        store.receive(job.id, store.part_of(job), 5)
+    assert store.get(job.id).state == "uploading"
 
 
 def test_moves_that_do_not_fit(store: Store) -> None:

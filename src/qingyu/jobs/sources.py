@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .compression import split
+from .compression import ENDINGS, split
 from .errors import FileError
 from .rows import BadRow, Position, Row
 
@@ -23,6 +23,11 @@ FORMATS = {
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+TABLES = frozenset({"parquet", "xlsx"})  # compressed inside
+ENDINGS_OF_FILES = (
+    *FORMATS,
+    *(f"{one}{more}" for one in FORMATS if FORMATS[one] not in TABLES for more in ENDINGS),
+)
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,22 @@ def format_of(path: Path) -> tuple[str, str]:
             f"Unknown format of {path.name}; there are: {known}, and .gz or .zst of them.",
         )
     kind = FORMATS[ending]
-    if compression and kind in {"parquet", "xlsx"}:
+    if compression and kind in TABLES:
         raise FileError(f"{path.name} 不必再压缩。", f"{path.name} needs no further compression.")
     return kind, compression
+
+
+def known_ending(wanted: str) -> str:
+    """`CSV.gz` or `.csv.gz` -> ".csv.gz": the whole of `wanted` has to be the ending of a format
+    that is known, so that a client's word can stand in a file's name. Raises FileError."""
+    ending = f".{wanted.lower().removeprefix('.')}"
+    if ending not in ENDINGS_OF_FILES:
+        known = " ".join(ENDINGS_OF_FILES)
+        raise FileError(
+            f"不认识这个后缀；可用：{known}。",
+            f"This is the ending of no format; there are: {known}.",
+        )
+    return ending
 
 
 def unlike(names: list[str]) -> list[str]:

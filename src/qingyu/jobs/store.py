@@ -12,6 +12,7 @@ claimed by the next worker that looks.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import sqlite3
@@ -25,8 +26,9 @@ from typing import Any
 
 from .errors import BusyError, JobNotFoundError, JobStateError, TooManyJobsError, WriteError
 from .lock import Lock
+from .output import sync_folder
 from .runner import Progress
-from .sources import format_of
+from .sources import format_of, known_ending
 
 OPEN = ("uploading", "queued", "running", "paused")
 ENDED = ("done", "failed", "cancelled")
@@ -72,7 +74,7 @@ class Store:
     def __init__(
         self, folder: Path, *, days: float = 7.0, clock: Callable[[], float] = time.time
     ) -> None:
-        self._folder = folder
+        self._folder = Path(os.path.realpath(folder))
         self._kept_seconds = days * DAY
         self._clock = clock
         self._guard = threading.Lock()
@@ -99,7 +101,7 @@ class Store:
         name or an ending of no known format.
         """
         format_of(Path(name))
-        format_of(Path(f"x.{output}"))
+        output = known_ending(output).removeprefix(".")
         job, now = secrets.token_hex(8), self._clock()
         with self._guard, self._base:
             self._base.execute("BEGIN IMMEDIATE")
@@ -143,6 +145,32 @@ class Store:
             raise JobStateError(found.state)
         return found
 
+    def receive(self, job: str, part: Path, size: int) -> JobRecord:
+        """The whole upload `part`, of `size` bytes, becomes the job's input, and the job waits.
+
+        Of several uploads to one job the first that is whole counts: file and state change under
+        one lock, so that none replaces the input of a job that has begun. Raises JobStateError,
+        JobNotFoundError and OSError.
+        """
+        with self._guard, self._base:
+            self._base.execute("BEGIN IMMEDIATE")
+            changed = self._base.execute(
+                "UPDATE jobs SET state = 'queued', updated = ?, total_bytes = ?"
+                " WHERE id = ? AND state = 'uploading'",
+                (self._clock(), size, job),
+            ).rowcount
+            if changed:
+                part.replace(self._input(job, self._named(job)))
+                sync_folder(self.folder(job))
+        found = self.get(job)
+        if not changed:
+            raise JobStateError(found.state)
+        return found
+
+    def _named(self, job: str) -> str:
+        (name,) = self._base.execute("SELECT name FROM jobs WHERE id = ?", (job,)).fetchone()
+        return str(name)
+
     def remove(self, job: str) -> None:
         """Forget an ended job and its files. Raises JobStateError."""
         found = self.get(job)
@@ -157,14 +185,22 @@ class Store:
     def folder(self, job: str) -> Path:
         return self._folder / job
 
+    def part_of(self, job: JobRecord) -> Path:
+        """A name of its own for each upload, which no client knows."""
+        return self.folder(job.id) / f"{secrets.token_hex(16)}.upload"
+
     def input_of(self, job: JobRecord) -> Path:
-        return self.folder(job.id) / f"input{ending_of(job.name)}"
+        return self._input(job.id, job.name)
+
+    def _input(self, job: str, name: str) -> Path:
+        return self.folder(job) / f"input{known_ending(ending_of(name))}"
 
     def output_of(self, job: JobRecord) -> Path:
-        return self.folder(job.id) / f"output.{job.output}"
+        """Raises FileError for a record that an older version took with no known ending."""
+        return self.folder(job.id) / f"output{known_ending(job.output)}"
 
     def errors_of(self, job: JobRecord) -> Path:
-        return self.folder(job.id) / f"output.{job.output}.errors.jsonl"
+        return self.folder(job.id) / f"output{known_ending(job.output)}.errors.jsonl"
 
     # -- what a worker does -----------------------------------------------------------------------
 

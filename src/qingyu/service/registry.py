@@ -178,7 +178,7 @@ class Registry:
         if name in self.extra:
             return self.extra[name]
         # Only a plain name: what a client sends can never point outside the folders.
-        plain = bool(name) and Path(name).name == name and name.isprintable()
+        plain = Path(name).name == name not in {"", ".."} and name.isprintable()
         if plain and len(name) <= MAX_NAME:
             for folder in self.folders:
                 if (folder / name / MANIFEST).is_file():

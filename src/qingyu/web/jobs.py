@@ -16,7 +16,6 @@ from starlette.responses import Response
 from qingyu.errors import InputError
 from qingyu.jobs.columns import PAIRED
 from qingyu.jobs.errors import JobStateError, WriteError
-from qingyu.jobs.output import sync_folder
 from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
 from qingyu.settings import Settings
 
@@ -50,7 +49,7 @@ class JobRequest(Strict):
         default_factory=dict, description="任务的参数，同 /v1/<task> / as in /v1/<task>"
     )
     output: str | None = Field(
-        default=None, description="输出的后缀，默认同输入 / ending of the output"
+        default=None, max_length=16, description="输出的后缀，默认同输入 / ending of the output"
     )
     encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
     header: bool = True
@@ -146,7 +145,7 @@ async def create(request: Request) -> Response:
         context_of(request).client,
         Path(wanted.name).name,
         stored,
-        (wanted.output or ending_of(wanted.name)).lstrip(".").lower(),
+        wanted.output or ending_of(wanted.name),
         limit=jobs.settings.max_jobs,
     )
     return _answer(job, 201)
@@ -199,19 +198,15 @@ async def upload(request: Request, job: str) -> Response:
     found = await _find(request, job)
     if found.state != "uploading":
         raise JobStateError(found.state)
-    target = jobs.store.input_of(found)
-    part = target.with_name(f"{context_of(request).request_id}.part")
+    part = jobs.store.part_of(found)
     try:
         size = await receive(request, part, jobs.settings.max_upload, jobs.settings.body_timeout)
-        part.replace(target)
-        await asyncio.to_thread(sync_folder, target.parent)
+        changed = await asyncio.to_thread(jobs.store.receive, job, part, size)
     except OSError as error:
-        raise WriteError(target, error) from error
+        await _find(request, job)  # removed meanwhile, with its folder
+        raise WriteError(part, error) from error
     finally:
         part.unlink(missing_ok=True)
-    changed = await asyncio.to_thread(
-        jobs.store.change, job, ("uploading",), "queued", total_bytes=size
-    )
     jobs.worker.wake()
     return _answer(changed)
 
