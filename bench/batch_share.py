@@ -23,7 +23,7 @@ from qingyu.jobs.local import asking
 from qingyu.jobs.paths import lay_out
 from qingyu.jobs.runner import Job, locally, run
 from qingyu.jobs.windows import Answering
-from qingyu.types import FloatArray
+from qingyu.numbers import FloatArray
 
 TASKS = {"fill-mask": {}, "zero-shot-classification": {"candidate_labels": "天气,出行,购物"}}
 

@@ -28,7 +28,7 @@ from serving import free_port, running
 
 sys.path.insert(0, str(ROOT / "bench" / "peers"))
 import environments
-import made
+import peer_files
 
 SERVICES = ROOT / "bench" / "services"
 FLASK = ROOT / ".cache" / "services"  # flask and gunicorn, for the peers' interpreters to find
@@ -78,7 +78,7 @@ def theirs(name: str, checkpoint: Path, port: int) -> tuple[list[str], dict[str,
         "HF_HUB_OFFLINE": "1",
     }
     if graph:
-        environment["GRAPH"] = str(made.files(checkpoint, graph) / "model.onnx")
+        environment["GRAPH"] = str(peer_files.files(checkpoint, graph) / "model.onnx")
     command = [str(environments.python(engine)), "-m", "gunicorn", f"{module}:app"]
     workers = len(os.sched_getaffinity(0))
     return [*command, "-w", str(workers), "-b", f"127.0.0.1:{port}"], environment
@@ -117,7 +117,7 @@ def main() -> None:
     print(describe())
     with ExitStack() as stack:
         port = free_port()
-        bundle = options.bundle or made.files(checkpoint, "qingyu:int8")
+        bundle = options.bundle or peer_files.files(checkpoint, "qingyu:int8")
         places[OURS] = (port, stack.enter_context(serving(ours(bundle.resolve(), port), {}, port)))
         for flags in options.variant:
             port, name = free_port(), f"{OURS} {flags}"
@@ -127,7 +127,7 @@ def main() -> None:
             port = free_port()
             try:
                 command, environment = theirs(name, checkpoint, port)
-            except made.MakingError as error:
+            except peer_files.MakingError as error:
                 missing[name] = str(error)
                 print(f"{name}: {error}")
                 continue

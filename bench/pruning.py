@@ -14,9 +14,9 @@ from pathlib import Path
 
 from figures import describe
 
-from qingyu.build.families import family
+from qingyu.build.families.registry import family
 from qingyu.build.pipeline import Options, build
-from qingyu.build.prune import Pruning
+from qingyu.build.shrink.prune import Pruning
 from qingyu.build.sources.checkpoint import read_checkpoint
 
 SHARES = ((0.75, 1.0), (0.5, 1.0), (1.0, 0.75), (1.0, 0.5), (0.75, 0.75), (0.5, 0.5))

@@ -82,7 +82,7 @@ def test_flags_of_the_manual_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_error_code_is_documented() -> None:
     """A client that meets a code over HTTP finds it in the manual, beside its status."""
-    from qingyu.web.errors import STATUS
+    from qingyu.web.edge.errors import STATUS
 
     for folder in (DOCS, CHINESE):
         text = (folder / "http.md").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from qingyu.build.heads import LEVELS
-from qingyu.build.quantise import GELU_FLOOR, INT8_LIMIT
+from qingyu.build.precisions.quantise import GELU_FLOOR, INT8_LIMIT
 from qingyu.bundle import Manifest, find, read_manifest
 from qingyu.errors import QingyuError
 from training import export

@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 from environments import ROOT, folder_bytes, installed_bytes, problem, versions
+from least_work import least
 from limits import measure, theory
-from made import MakingError, files
-from origin import origin
 from peer import Peer, PeerError
-from work import least
+from peer_files import MakingError, files
+from provenance import provenance
 from workloads import WORKLOADS, Workload, judged, read_lines, texts_for, tokens
 
 OURS = "qingyu:int8"
@@ -138,7 +138,7 @@ def main() -> None:
     results: dict[str, Any] = {
         "kind": "peers",
         "task": options.task,
-        **origin(options.threads),
+        **provenance(options.threads),
         "checkpoint": options.name or options.checkpoint.name,
         "trained": not (options.checkpoint / "random").exists(),
         "texts": options.texts.name,

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from made import files
-from origin import origin
+from peer_files import files
+from provenance import provenance
 
 from qingyu.bundle import ENCODER, read_manifest
 from qingyu.engine import heap
 from qingyu.engine.batch import Feeds, pack
-from qingyu.types import Query
+from qingyu.query import Query
 
 SHAPES = [(1, 16), (1, 128), (8, 128)]
 WARM, SECONDS, LEAST = 0.3, 1.5, 5  # uncounted and counted seconds a shape; runs at least
@@ -101,7 +101,7 @@ def main() -> None:
     bundle = files(options.checkpoint.resolve(), "qingyu:int8")
     vocabulary = read_manifest(bundle).sizes.vocab_size
     heap.keep()
-    found: dict[str, Any] = {"kind": "profile", **origin(1)}
+    found: dict[str, Any] = {"kind": "profile", **provenance(1)}
     found |= {"checkpoint": options.name or options.checkpoint.resolve().name, "shapes": {}}
     for batch, length in SHAPES:
         name = f"{batch}x{length}"

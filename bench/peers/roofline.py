@@ -16,15 +16,15 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from least_work import least
 from limits import fastest, measure, theory
-from made import files
-from origin import origin
-from work import least
+from peer_files import files
+from provenance import provenance
 
 from qingyu.bundle import ENCODER, read_manifest
 from qingyu.engine.batch import pack
 from qingyu.engine.session import Session
-from qingyu.types import Query
+from qingyu.query import Query
 
 SHAPES = [(1, 16), (1, 32), (1, 128), (8, 32), (8, 128), (1, 512)]
 SECONDS = 0.3  # of calls for each shape and round; the fastest counts, as it does for the peak
@@ -37,7 +37,7 @@ def main() -> None:
     sizes = read_manifest(bundle).sizes
     encoder = Session(bundle / ENCODER)
     draw = np.random.default_rng(0)
-    found: dict[str, Any] = {"kind": "roofline", **origin(threads)}
+    found: dict[str, Any] = {"kind": "roofline", **provenance(threads)}
     found |= {"checkpoint": options.name or options.checkpoint.name, "rounds": options.rounds}
     found |= {"theory": theory(found["machine"]), "limits": {"int8": [], "copy": []}, "shapes": {}}
     for _ in range(options.rounds):

@@ -35,7 +35,7 @@ DECODER = "decoder.onnx"
 CARD = "README.md"
 REPORT = "report.json"
 DEFAULT = "qingyu-small-zh"
-EMBEDDED = Path(__file__).parent / "models"
+EMBEDDED = Path(__file__).parent / "bundles"
 FOLDER_VARIABLE = "QINGYU_MODELS"
 
 HeadKind: TypeAlias = Literal[

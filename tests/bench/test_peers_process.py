@@ -13,8 +13,8 @@ import peer
 import pytest
 import worker
 from compare import order
-from made import last_words
 from peer import Peer, PeerError
+from peer_files import last_words
 
 from qingyu import bundle
 from qingyu.bundle import DEFAULT

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from qingyu.build.pipeline import Options, build
 from qingyu.bundle import Manifest
-from qingyu.types import FloatArray, Query
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qingyu.build import prune
-from qingyu.build.families import family
 from qingyu.build.families.encoder import Encoder
-from qingyu.build.gradient import Layer, forward, loss_by_rows
+from qingyu.build.families.registry import family
 from qingyu.build.heads import Classifier, Head
-from qingyu.build.importance import importances, layer_of
 from qingyu.build.layers import Linear
 from qingyu.build.pipeline import Options, build
-from qingyu.build.prune import Pruning
+from qingyu.build.shrink import prune
+from qingyu.build.shrink.gradient import Layer, forward, loss_by_rows
+from qingyu.build.shrink.importance import importances, layer_of
+from qingyu.build.shrink.prune import Pruning
 from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
 from qingyu.bundle import Manifest
 from qingyu.engine.network import Network
 from qingyu.errors import BuildError
-from qingyu.types import Query
+from qingyu.query import Query
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CHECKPOINTS = GOLDEN / "checkpoints"
@@ -118,7 +118,7 @@ def test_derivatives_are_those_of_differences(name: str, activation: str) -> Non
 @pytest.mark.parametrize("name", MASKED_LM)
 def test_the_layers_are_those_of_the_graph(name: str, built: Callable[..., Manifest]) -> None:
     """What is differentiated is the model: hidden states are the FP32 graph's."""
-    from qingyu.build import importance
+    from qingyu.build.shrink import importance
 
     checkpoint, model = opened(name)
     ids = np.array([3, 20, 30, 40, 5, 60, 4])

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from qingyu.build import int4
-from qingyu.build.halves import bfloat16, widened
 from qingyu.build.pipeline import Options
-from qingyu.build.quantise import INT7_LIMIT, int8_rows
+from qingyu.build.precisions import int4
+from qingyu.build.precisions.fp16 import bfloat16, widened
+from qingyu.build.precisions.quantise import INT7_LIMIT, int8_rows
 from qingyu.bundle import Manifest
 from qingyu.engine.cpu import products_overflow
 from qingyu.engine.network import Network

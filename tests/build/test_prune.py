@@ -10,12 +10,12 @@ import pytest
 
 import qingyu
 from qingyu.build.pipeline import Options, build
-from qingyu.build.prune import Pruning
-from qingyu.build.vocabulary import Words
+from qingyu.build.shrink.prune import Pruning
+from qingyu.build.shrink.vocabulary import Words
 from qingyu.bundle import Manifest
 from qingyu.engine.network import Network
 from qingyu.errors import BuildError
-from qingyu.types import Query
+from qingyu.query import Query
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CHECKPOINTS = GOLDEN / "checkpoints"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from qingyu import bundle
-from qingyu.build.agreement import compare, lowest, require, spans
+from qingyu.build.measure.agreement import compare, lowest, require, spans
+from qingyu.build.measure.probe import MASKS, Observation, probe, read_texts
 from qingyu.build.pipeline import Options, build
-from qingyu.build.probe import MASKS, Observation, probe, read_texts
 from qingyu.bundle import HeadInfo, Manifest, Sizes
 from qingyu.errors import AgreementError
 

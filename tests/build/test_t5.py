@@ -13,7 +13,7 @@ from qingyu.build.families.t5 import buckets
 from qingyu.bundle import Manifest
 from qingyu.engine.generate import Decoder, best
 from qingyu.engine.network import Network
-from qingyu.types import Generation, Query
+from qingyu.query import Generation, Query
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 NAMES = ["t5-tied", "mt5-untied"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tokenizers
 
-from qingyu.build.tokenizer import read_tokenizer, write_tokenizer
+from qingyu.build.sources.tokenizer import read_tokenizer, write_tokenizer
 from qingyu.errors import CheckpointError
 
 CHECKPOINTS = Path(__file__).parents[1] / "golden" / "checkpoints"

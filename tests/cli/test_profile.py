@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from qingyu.build.footprint import Footprint, Shape
+from qingyu.build.measure.footprint import Footprint, Shape
 from qingyu.build.pipeline import Options, build
 from qingyu.cli import run
 from qingyu.cli.profile import largest_batches, parse_size

@@ -11,7 +11,7 @@ from qingyu import bundle
 from qingyu.engine.batch import cut, pack
 from qingyu.engine.network import Network
 from qingyu.errors import BundleError
-from qingyu.types import Query
+from qingyu.query import Query
 
 WITHIN = 1e-4
 HEADS = ["", "fill-mask", "nli", "sentiment", "similar", "ner"]

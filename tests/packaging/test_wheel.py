@@ -58,7 +58,7 @@ def test_the_wheel_carries_what_it_needs(wheel: Path) -> None:
     """The model, the page and the builder are inside; tests, caches and checkouts are not."""
     with zipfile.ZipFile(wheel) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
-    model = f"qingyu/models/{bundle.DEFAULT}/"
+    model = f"qingyu/bundles/{bundle.DEFAULT}/"
     for name in (
         "qingyu/py.typed",
         "qingyu/build/pipeline.py",

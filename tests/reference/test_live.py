@@ -115,7 +115,7 @@ def test_fresh_weights_through_qingyu(name: str, tmp_path: Path) -> None:
     """Weights and tokens no golden file holds: Qingyu's FP32 graph answers as transformers does."""
     manifest, model, tokenizer = fresh(name, tmp_path)
     from qingyu.engine.network import Network
-    from qingyu.types import Query
+    from qingyu.query import Query
 
     queries: list[Query] = []
     expected: list[np.ndarray[Any, Any]] = []
@@ -143,7 +143,7 @@ def test_fresh_weights_write_the_same(name: str, tmp_path: Path) -> None:
     """Greedy and beam search over fresh weights: the same tokens, hypotheses and scores."""
     manifest, model, tokenizer = fresh(name, tmp_path)
     from qingyu.engine.network import Network
-    from qingyu.types import Generation, Query
+    from qingyu.query import Generation, Query
 
     network = Network(manifest)
     [head] = manifest.heads

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from qingyu.errors import OverloadedError
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
 from qingyu.service.admission import default_bound
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.ticket import Ticket
-from qingyu.types import FloatArray, Query
 
 SECONDS_PER_TOKEN = 0.001
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qingyu.service.cache import ENTRY_OVERHEAD, Cache, key_of
-from qingyu.service.work import Answer, Call
+from qingyu.service.calls import Answer, Call
 
 
 def answer(size: int) -> Answer:

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qingyu.errors import DeadlineError, NoMaskError, OverloadedError
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
 from qingyu.service.errors import (
     ClientGoneError,
     InferenceError,
@@ -21,7 +23,6 @@ from qingyu.service.errors import (
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.ticket import Ticket
 from qingyu.service.workers import Workers
-from qingyu.types import FloatArray, Query
 
 
 def query(cost: int, mark: int = 0) -> Query:

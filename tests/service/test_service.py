@@ -15,12 +15,13 @@ import pytest
 
 from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
 from qingyu.errors import DeadlineError, InputError, NoMaskError, OverloadedError
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
+from qingyu.service.calls import Call
 from qingyu.service.errors import InferenceError, ItemError, RequestTooLargeError
 from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.service import Service
-from qingyu.service.work import Call
-from qingyu.types import FloatArray, Query
 
 
 class FakeModel:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qingyu.errors import EmptyTextError, InputError, TextTooLongError
 from qingyu.model import Model, ZeroShotClassifier
-from qingyu.types import Result
+from qingyu.results import Result
 
 Tiny: TypeAlias = Callable[[str], Model]
 

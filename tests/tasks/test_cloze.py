@@ -10,7 +10,7 @@ import pytest
 
 from qingyu.errors import InputError, TaskNotSupportedError, TextTooLongError
 from qingyu.model import Model
-from qingyu.tasks.numbers import log_softmax, softmax
+from qingyu.numbers import log_softmax, softmax
 
 NAME = "zero-shot-classification"
 GOAL = "主队在最后一分钟攻入制胜球。"

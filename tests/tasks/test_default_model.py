@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from qingyu.model import Model
-from qingyu.tasks.numbers import log_softmax, softmax
-from qingyu.types import Query
+from qingyu.numbers import log_softmax, softmax
+from qingyu.query import Query
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 HEADS: dict[str, Any] = json.loads((GOLDEN / "default-heads.json").read_text("utf-8"))

@@ -18,9 +18,9 @@ from qingyu.errors import (
     TooManyMasksError,
 )
 from qingyu.model import Model
-from qingyu.tasks.numbers import softmax
+from qingyu.numbers import softmax
+from qingyu.results import FillMaskResult
 from qingyu.text.lexicon import Lexicon
-from qingyu.types import FillMaskResult
 
 SENTENCES = Path(__file__).parents[1] / "golden" / "sentences.txt"
 WEATHER = "今天天气真[MASK]啊，适合出去玩。"

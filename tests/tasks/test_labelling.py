@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from qingyu.errors import InputError
 from qingyu.model import Model
-from qingyu.tasks.labelling import likeliest_path, parsed, rules
-from qingyu.tasks.numbers import log_softmax
+from qingyu.numbers import log_softmax
+from qingyu.tasks.parts.labelling import likeliest_path, parsed, rules
 
 BIO = ("O", "B-A", "I-A", "B-B", "I-B")
 SETS = {

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from qingyu.cli import run
-from qingyu.tasks import table
+from qingyu.tasks import registry
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "tasks").glob("*.md"))
@@ -76,7 +76,7 @@ def test_every_parameter_is_explained() -> None:
     explained = {name for row in PARAMETER.findall(pages) for name in re.findall("`(\\w+)`", row)}
     taken = {
         name
-        for task in table.TASKS.values()
+        for task in registry.TASKS.values()
         for name in inspect.signature(task.begin).parameters
         if name != "context"
     }

@@ -17,10 +17,12 @@ from qingyu import bundle
 from qingyu.bundle import HeadInfo
 from qingyu.errors import InputError, TaskNotSupportedError, TextTooLongError
 from qingyu.model import Model, ZeroShotClassifier
-from qingyu.tasks import table, windows
+from qingyu.numbers import FloatArray
+from qingyu.query import Query, Steps
+from qingyu.tasks import registry
 from qingyu.tasks.context import Context
+from qingyu.text import windows
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import FloatArray, Query, Steps
 
 SEQUENCE, TOKEN = "sequence-classification", "token-classification"
 Answer = Callable[[Query], Any]
@@ -60,7 +62,7 @@ def test_zero_shot_is_a_softmax_of_entailment(tokenizer: Tokenizer) -> None:
     """Scores are the softmax of the logits of the label that says entailment, best first."""
     logits = iter([1.0, 3.0, 2.0])
     context = a_context(tokenizer, NLI)
-    steps = table.ZERO_SHOT.begin(context, "球赛", ["丙", "乙", "甲"])
+    steps = registry.ZERO_SHOT.begin(context, "球赛", ["丙", "乙", "甲"])
     result, [queries] = drive(steps, lambda _: [[9.0, next(logits), -9.0]])
     assert result.labels == ("乙", "甲", "丙")
     expected = np.exp([3, 2, 1]) / np.exp([3, 2, 1]).sum()
@@ -75,7 +77,7 @@ def test_zero_shot_of_many_labels_is_against_contradiction(
 ) -> None:
     """With multi_label, and for one label, each is entailment against contradiction alone."""
     context = a_context(tokenizer, NLI)
-    steps = table.ZERO_SHOT.begin(context, "球赛", labels, multi_label=len(labels) > 1)
+    steps = registry.ZERO_SHOT.begin(context, "球赛", labels, multi_label=len(labels) > 1)
     result, _ = drive(steps, lambda _: [[50.0, 2.0, 1.0]])
     assert result.multi_label
     np.testing.assert_allclose(result.scores, 1 / (1 + math.exp(-1)), rtol=1e-5)
@@ -84,7 +86,7 @@ def test_zero_shot_of_many_labels_is_against_contradiction(
 def test_zero_shot_with_two_outputs(tokenizer: Tokenizer) -> None:
     """A head of entailment and not_entailment has no contradiction: all the rest is against."""
     context = a_context(tokenizer, classifier("entailment", "not_entailment"))
-    steps = table.ZERO_SHOT.begin(context, "球赛", "甲, 乙", multi_label=True)
+    steps = registry.ZERO_SHOT.begin(context, "球赛", "甲, 乙", multi_label=True)
     result, _ = drive(steps, lambda _: [[0.0, 2.0]])
     assert result.labels == ("乙", "甲")  # a tie: by code point
     np.testing.assert_allclose(result.scores, 1 / (1 + math.exp(2)), rtol=1e-5)
@@ -101,7 +103,7 @@ def test_zero_shot_averages_templates_and_describes_labels(tokenizer: Tokenizer)
         hypothesis = ids[ids.index(sep) + 1 : -1]
         return [[0.0, said[tuple(hypothesis)], 0.0]]
 
-    steps = table.ZERO_SHOT.begin(
+    steps = registry.ZERO_SHOT.begin(
         a_context(tokenizer, NLI), "主队赢了", {"体育": "球赛", "财经": "股票"},
         hypothesis_template=["说{}", "关于{}"],
     )  # fmt: skip
@@ -123,7 +125,7 @@ def test_zero_shot_refuses_what_makes_no_sense(
     tokenizer: Tokenizer, labels: Any, parameters: dict[str, Any]
 ) -> None:
     """Empty or repeated labels and templates without {} are one clear error each."""
-    steps = table.ZERO_SHOT.begin(a_context(tokenizer, NLI), "球赛", labels, **parameters)
+    steps = registry.ZERO_SHOT.begin(a_context(tokenizer, NLI), "球赛", labels, **parameters)
     with pytest.raises(InputError) as error:
         next(steps)
     assert error.value.zh != error.value.en
@@ -131,7 +133,7 @@ def test_zero_shot_refuses_what_makes_no_sense(
 
 def test_a_label_longer_than_the_model_reads_is_refused(tokenizer: Tokenizer) -> None:
     """A hypothesis may take half of what is read, and is never cut."""
-    steps = table.ZERO_SHOT.begin(a_context(tokenizer, NLI), "球赛", ["很" * 40])
+    steps = registry.ZERO_SHOT.begin(a_context(tokenizer, NLI), "球赛", ["很" * 40])
     with pytest.raises(TextTooLongError):
         next(steps)
 
@@ -139,9 +141,9 @@ def test_a_label_longer_than_the_model_reads_is_refused(tokenizer: Tokenizer) ->
 def test_zero_shot_needs_a_label_that_says_entailment(tokenizer: Tokenizer) -> None:
     """A classifier whose labels speak of no entailment is not taken for one that does."""
     context = a_context(tokenizer, classifier("LABEL_0", "LABEL_1", "LABEL_2"))
-    assert "zero-shot-classification" not in table.supported(context.heads)
+    assert "zero-shot-classification" not in registry.supported(context.heads)
     with pytest.raises(TaskNotSupportedError):
-        next(table.ZERO_SHOT.begin(context, "球赛", ["甲"]))
+        next(registry.ZERO_SHOT.begin(context, "球赛", ["甲"]))
 
 
 def test_the_classifier_takes_a_set_of_labels_for_each_text(model: Model) -> None:
@@ -168,7 +170,7 @@ def test_the_classifier_takes_a_set_of_labels_for_each_text(model: Model) -> Non
 def test_what_logits_mean(tokenizer: Tokenizer, problem: Any, expected: list[float]) -> None:
     """One right label, several, or a value: softmax, sigmoid, or the logits themselves."""
     context = a_context(tokenizer, classifier("甲", "乙", problem=problem))
-    result, _ = drive(table.CLASSIFICATION.begin(context, "好"), lambda _: [[1.0, 2.0]])
+    result, _ = drive(registry.CLASSIFICATION.begin(context, "好"), lambda _: [[1.0, 2.0]])
     assert result.labels == ("乙", "甲")
     np.testing.assert_allclose(result.scores, expected, rtol=1e-5)
 
@@ -176,7 +178,7 @@ def test_what_logits_mean(tokenizer: Tokenizer, problem: Any, expected: list[flo
 def test_windows_are_averaged_by_what_they_alone_show(tokenizer: Tokenizer) -> None:
     """The logits of overlapping windows count by the tokens each answers for."""
     context = a_context(tokenizer, classifier("甲", "乙"), max_tokens=22)
-    steps = table.CLASSIFICATION.begin(context, "好" * 30, function_to_apply="none")
+    steps = registry.CLASSIFICATION.begin(context, "好" * 30, function_to_apply="none")
     logits = iter([[0.0, 0.0], [3.0, 6.0]])
     result, [queries] = drive(steps, lambda _: [next(logits)])
     assert [len(query.input_ids) for query in queries] == [22, 22]  # tokens 0-20 and 10-30
@@ -192,11 +194,13 @@ def test_the_default_head_is_found_by_what_labels_say(tokenizer: Tokenizer) -> N
         "mood": HeadInfo("", SEQUENCE, ("负面", "正面")),
     }
     context = a_context(tokenizer, heads)
-    one, [[single]] = drive(table.CLASSIFICATION.begin(context, "好"), lambda _: [[0.0, 1.0]])
+    one, [[single]] = drive(registry.CLASSIFICATION.begin(context, "好"), lambda _: [[0.0, 1.0]])
     two, [[pair]] = drive(
-        table.CLASSIFICATION.begin(context, "好", "坏"), lambda _: [[0.0, 1.0, 2.0]]
+        registry.CLASSIFICATION.begin(context, "好", "坏"), lambda _: [[0.0, 1.0, 2.0]]
     )
-    same, [[compared]] = drive(table.SIMILARITY.begin(context, "好", "坏"), lambda _: [[0.0, 1.0]])
+    same, [[compared]] = drive(
+        registry.SIMILARITY.begin(context, "好", "坏"), lambda _: [[0.0, 1.0]]
+    )
     assert [query.head for query in (single, pair, compared)] == ["mood", "nli", "same"]
     assert (one.label, two.label, same.label) == ("正面", "contradiction", "相似")
     assert same.score == pytest.approx(0.731059, rel=1e-5)
@@ -206,11 +210,13 @@ def test_similarity_by_a_head_whose_labels_do_not_tell(tokenizer: Tokenizer) -> 
     """Of two unnamed labels the second means “the same”; a regression answers its value."""
     two = a_context(tokenizer, classifier("LABEL_0", "LABEL_1"))
     with pytest.raises(TaskNotSupportedError):
-        next(table.SIMILARITY.begin(two, "好", "坏"))
-    result, _ = drive(table.SIMILARITY.begin(two, "好", "坏", head="head"), lambda _: [[2.0, 0.0]])
+        next(registry.SIMILARITY.begin(two, "好", "坏"))
+    result, _ = drive(
+        registry.SIMILARITY.begin(two, "好", "坏", head="head"), lambda _: [[2.0, 0.0]]
+    )
     assert result.score == pytest.approx(0.119203, rel=1e-5)
     value = a_context(tokenizer, classifier("score", problem="regression"))
-    result, _ = drive(table.SIMILARITY.begin(value, "好", "坏", head="head"), lambda _: [[4.5]])
+    result, _ = drive(registry.SIMILARITY.begin(value, "好", "坏", head="head"), lambda _: [[4.5]])
     assert result.score == 4.5
 
 
@@ -225,7 +231,7 @@ def test_a_long_pair_is_cut_at_the_end_of_the_longer(
     """As much as fits of both; what stays unread is said of each; "error" refuses instead."""
     context = a_context(tokenizer, classifier("不相似", "相似"), max_tokens=32)
     texts = "好" * lengths[0], "坏" * lengths[1] or "\u200b"
-    result, [[query]] = drive(table.SIMILARITY.begin(context, *texts), lambda _: [[0.0, 1.0]])
+    result, [[query]] = drive(registry.SIMILARITY.begin(context, *texts), lambda _: [[0.0, 1.0]])
     good, bad = (tokenizer.token_to_id(char) for char in "好坏")
     assert [query.input_ids.tolist().count(i) for i in (good, bad)] == list(kept)
     whole = sum(lengths) <= 29
@@ -234,14 +240,14 @@ def test_a_long_pair_is_cut_at_the_end_of_the_longer(
     assert result.unread_pair == (((kept[1], lengths[1]),) if kept[1] < lengths[1] else ())
     if not whole:
         with pytest.raises(TextTooLongError):
-            next(table.SIMILARITY.begin(context, *texts, truncate="error"))
+            next(registry.SIMILARITY.begin(context, *texts, truncate="error"))
 
 
 def test_ranking_puts_the_most_similar_first(tokenizer: Tokenizer) -> None:
     """Each text keeps its place in the list as sent, and ties stay in that order."""
     logits = iter([0.0, 2.0, 0.0, 1.0])
     context = a_context(tokenizer, classifier("different", "similar"))
-    steps = table.RANKING.begin(context, "好", ["甲", "乙", "丙", "丁"], top_k=3)
+    steps = registry.RANKING.begin(context, "好", ["甲", "乙", "丙", "丁"], top_k=3)
     result, [queries] = drive(steps, lambda _: [[0.0, next(logits)]])
     assert len(queries) == 4
     assert [(one.index, one.text) for one in result.ranking] == [(1, "乙"), (3, "丁"), (0, "甲")]
@@ -256,7 +262,7 @@ def tagged(tokenizer: Tokenizer, text: str, tags: list[str], **parameters: Any) 
     heads = {"tags": HeadInfo("", TOKEN, labels, unit="character")}
     context = a_context(tokenizer, heads, parameters.pop("max_tokens", 64))
     rows = {place: [5.0 * (label == tag) for label in labels] for place, tag in enumerate(tags)}
-    steps = table.TOKENS.begin(context, text, **parameters)
+    steps = registry.TOKENS.begin(context, text, **parameters)
     done = 0
 
     def answer(query: Query) -> Any:
@@ -346,7 +352,7 @@ def test_scoring_masks_every_token_once_at_a_bounded_cost(
         return rows
 
     context = a_context(tokenizer, MASKED, 66)
-    result, rounds = drive(table.SCORE.begin(context, "好" * length), answer)
+    result, rounds = drive(registry.SCORE.begin(context, "好" * length), answer)
     assert seen == length == len(result.tokens)
     cost = sum(query.cost for queries in rounds for query in queries)
     assert cost <= 32 * 66 * len(windows.overlapping(length, 64))
@@ -376,4 +382,4 @@ def test_a_task_nobody_knows_is_told(model: Model) -> None:
         model.steps("score", "好", colour="red")
     with pytest.raises(InputError):
         model.steps("score")
-    assert model.tasks == list(table.TASKS)[: len(model.tasks)]
+    assert model.tasks == list(registry.TASKS)[: len(model.tasks)]

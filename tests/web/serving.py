@@ -14,11 +14,14 @@ import numpy as np
 
 from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
 from qingyu.errors import EmptyTextError, NoMaskError
+from qingyu.numbers import FloatArray
+from qingyu.query import Query, Steps
+from qingyu.results import Candidate, FillMaskResult, MaskFill
 from qingyu.service.slots import Model
 from qingyu.settings import Settings
-from qingyu.types import Candidate, FillMaskResult, FloatArray, MaskFill, Query, Steps
 from qingyu.web.app import create_app
-from qingyu.web.server import Server, address_of, listen
+from qingyu.web.server import address_of, listen
+from qingyu.web.worker import Server
 
 SENTENCE = "今天天气真[MASK]啊，适合出去玩。"
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from qingyu.settings import Settings
-from qingyu.web.security import hash_key
+from qingyu.web.edge.security import hash_key
 
 from .serving import Running, serving, write_bundle
 

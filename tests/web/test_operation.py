@@ -21,8 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from qingyu.errors import BundleError, ModelNotFoundError, SettingsError
 from qingyu.settings import Settings
-from qingyu.web.logs import JsonFormatter, TextFormatter
-from qingyu.web.server import address_of, listen, run
+from qingyu.web.edge.logs import JsonFormatter, TextFormatter
+from qingyu.web.server import address_of, listen
+from qingyu.web.worker import run
 
 from .serving import SENTENCE, Running, fake_settings, serving, write_bundle
 

@@ -9,9 +9,9 @@ import pytest
 
 from qingyu.errors import SettingsError
 from qingyu.settings import Settings
-from qingyu.web.context import RequestContext
-from qingyu.web.errors import RateLimitedError
-from qingyu.web.security import Keys, hash_key, read_keys
+from qingyu.web.edge.context import RequestContext
+from qingyu.web.edge.errors import RateLimitedError
+from qingyu.web.edge.security import Keys, hash_key, read_keys
 
 from .serving import SENTENCE, fake_settings, serving
 

@@ -11,9 +11,9 @@ import pytest
 
 import qingyu
 from qingyu.settings import Settings
-from qingyu.tasks.table import TASKS
-from qingyu.web.tables import ROWS
-from qingyu.web.wire import SimilarityRequest
+from qingyu.tasks.registry import TASKS
+from qingyu.web.api.tasks import ROWS
+from qingyu.web.api.wire import SimilarityRequest
 
 from .serving import SENTENCE, serving
 

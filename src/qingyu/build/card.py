@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qingyu.build.report import Report
+from qingyu.build.measure.report import Report
 from qingyu.bundle import Manifest
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qingyu.build.layers import Layers, Linear, Norm
-from qingyu.build.precision import Matrix, Vector
+from qingyu.build.precisions.base import Matrix, Vector
 from qingyu.bundle import HeadKind, Problem, Unit
 from qingyu.errors import CheckpointError
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qingyu.build.graph import Graph
-from qingyu.build.precision import OTHER, Matrix, Operand, Origin, Precision, Vector
-from qingyu.build.precisions import of_heads
+from qingyu.build.precisions.base import OTHER, Matrix, Operand, Origin, Precision, Vector
+from qingyu.build.precisions.registry import of_heads
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh")
 FUNCTIONS = {"relu": "Relu", "tanh": "Tanh"}

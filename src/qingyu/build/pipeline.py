@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TypeAlias
 
 from qingyu import bundle
-from qingyu.build import report
-from qingyu.build.adopt import find_onnx, write_adopted
-from qingyu.build.agreement import Report as Agreement
-from qingyu.build.agreement import compare, require
-from qingyu.build.calibrate import ROUNDS, Calibrating, statistics
 from qingyu.build.card import card
-from qingyu.build.families import family
-from qingyu.build.precisions import PRECISIONS
-from qingyu.build.probe import observe, probe, read_texts
-from qingyu.build.prune import Pruning, keep_words, prune
+from qingyu.build.families.registry import family
+from qingyu.build.measure import report
+from qingyu.build.measure.agreement import Report as Agreement
+from qingyu.build.measure.agreement import compare, require
+from qingyu.build.measure.probe import observe, probe, read_texts
+from qingyu.build.onnx_import import find_onnx, write_adopted
+from qingyu.build.precisions.calibrate import ROUNDS, Calibrating, statistics
+from qingyu.build.precisions.registry import PRECISIONS
+from qingyu.build.shrink.prune import Pruning, keep_words, prune
+from qingyu.build.shrink.vocabulary import Words, choose
 from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
 from qingyu.build.sources.hub import fetch
-from qingyu.build.tokenizer import read_tokenizer
-from qingyu.build.vocabulary import Words, choose
+from qingyu.build.sources.tokenizer import read_tokenizer
 from qingyu.build.write import CALIBRATION, with_files, write
 from qingyu.errors import BuildError
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from qingyu import __version__, bundle
-from qingyu.build.calibrate import Calibrating
-from qingyu.build.families import family
 from qingyu.build.families.encoder import Encoder
+from qingyu.build.families.registry import family
 from qingyu.build.families.t5 import T5
 from qingyu.build.graph import Graph, WeightFile
 from qingyu.build.layers import Layers, Layout
-from qingyu.build.precision import OTHER, Origin, Precision
-from qingyu.build.precisions import of_heads
+from qingyu.build.precisions.base import OTHER, Origin, Precision
+from qingyu.build.precisions.calibrate import Calibrating
+from qingyu.build.precisions.registry import of_heads
 from qingyu.build.sources.checkpoint import Checkpoint
-from qingyu.build.tokenizer import write_tokenizer
+from qingyu.build.sources.tokenizer import write_tokenizer
 
 CALIBRATION = "calibrate.onnx"
 INPUTS = ("input_ids", "token_type_ids", "position_ids")

@@ -12,7 +12,7 @@ from qingyu.errors import BuildError
 
 if TYPE_CHECKING:
     from qingyu.build.pipeline import Built, Options
-    from qingyu.build.vocabulary import Words
+    from qingyu.build.shrink.vocabulary import Words
 
 STAGES = {
     "reference": "参照 / the reference",
@@ -99,7 +99,7 @@ def build(
     """把检查点转成模型包，并报告代价 / Turn a checkpoint into a bundle and tell what it cost."""
     _require_tools()
     from qingyu.build.pipeline import Options
-    from qingyu.build.prune import Pruning
+    from qingyu.build.shrink.prune import Pruning
 
     options = Options(
         precision=precision,
@@ -115,7 +115,7 @@ def build(
 
 
 def _words(file: Path | None, count: int | None) -> Words | None:
-    from qingyu.build.vocabulary import Words
+    from qingyu.build.shrink.vocabulary import Words
 
     if file is None and count is not None:
         raise typer.BadParameter("--words 需要 --words-from / --words needs --words-from")

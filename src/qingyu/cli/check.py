@@ -11,7 +11,7 @@ from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Texts, Threads, a
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import CheckResult
+    from qingyu.results import CheckResult
 
 
 def check(

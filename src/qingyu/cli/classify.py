@@ -21,7 +21,7 @@ from qingyu.cli.texts import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import ClassificationResult
+    from qingyu.results import ClassificationResult
 
 
 def classify(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from qingyu.model import Model
-    from qingyu.types import EmbeddingResult, RankResult
+    from qingyu.results import EmbeddingResult, RankResult
 
 
 def embed(
@@ -59,7 +59,7 @@ def nearest(model: Model, text: str, lines: list[str], top_k: int) -> RankResult
     """The lines whose vectors have the largest cosine with that of the text."""
     import numpy as np
 
-    from qingyu.types import Ranked, RankResult
+    from qingyu.results import Ranked, RankResult
 
     query, *found = model.embed([text, *lines])
     cosines = np.array([one.embedding for one in found]) @ np.array(query.embedding)

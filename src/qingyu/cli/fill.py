@@ -11,7 +11,7 @@ from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Threads, answer_t
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import FillMaskResult
+    from qingyu.results import FillMaskResult
 
 
 def fill(

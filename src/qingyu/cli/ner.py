@@ -19,7 +19,7 @@ from qingyu.cli.texts import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import TokenClassificationResult
+    from qingyu.results import TokenClassificationResult
 
 COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 

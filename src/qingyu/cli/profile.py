@@ -12,7 +12,7 @@ from qingyu.cli import console
 from qingyu.errors import SettingsError
 
 if TYPE_CHECKING:
-    from qingyu.build.footprint import Footprint
+    from qingyu.build.measure.footprint import Footprint
     from qingyu.bundle import Manifest
 
 BATCHES = (1, 4, 16)
@@ -38,8 +38,8 @@ def profile(
 ) -> None:
     """内存花在哪里：权重、运行时、各种批量下的激活 / Where the memory goes, by batch and length."""
     from qingyu import bundle
-    from qingyu.build import footprint
-    from qingyu.build.heat import heat_map
+    from qingyu.build.measure import footprint
+    from qingyu.build.measure.heat_map import heat_map
 
     limits = {text: parse_size(text) for text in memory or []}
     manifest = bundle.read_manifest(bundle.find(model))
@@ -74,7 +74,7 @@ def largest_batches(manifest: Manifest, found: Footprint, limit: int) -> dict[in
 
     Between and beyond the measured batches the larger of measurement and estimate is scaled.
     """
-    from qingyu.build.footprint import estimated_activations
+    from qingyu.build.measure.footprint import estimated_activations
 
     room = limit - found.loaded
     fits = {}
@@ -89,7 +89,7 @@ def largest_batches(manifest: Manifest, found: Footprint, limit: int) -> dict[in
 def _draw(manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]]) -> None:
     from rich.table import Table
 
-    from qingyu.build.footprint import estimated_activations
+    from qingyu.build.measure.footprint import estimated_activations
 
     screen = console.rich_console()
     typer.echo(
@@ -132,7 +132,7 @@ def _summary(
 ) -> dict[str, object]:
     from dataclasses import asdict
 
-    from qingyu.build.footprint import estimated_activations
+    from qingyu.build.measure.footprint import estimated_activations
 
     shapes = [
         asdict(shape) | {"estimated": estimated_activations(manifest, shape.batch, shape.length)}

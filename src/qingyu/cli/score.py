@@ -9,7 +9,7 @@ from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Texts, Threads, a
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import ScoreResult
+    from qingyu.results import ScoreResult
 
 # Nats from which a character is shown as odd, and as very odd: a chance of 1 in 20, of 1 in 1,000.
 ODD, VERY_ODD = 3.0, 6.9

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from qingyu.model import Model
-    from qingyu.types import RankResult, SimilarityResult
+    from qingyu.results import RankResult, SimilarityResult
 
 
 def similar(

@@ -19,7 +19,7 @@ from qingyu.cli.texts import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import Text2TextResult
+    from qingyu.results import Text2TextResult
 
 
 def text2text(

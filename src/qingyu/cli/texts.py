@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from qingyu.model import Model
-    from qingyu.types import Result
+    from qingyu.results import Result
 
 R = TypeVar("R", bound="Result")
 DEFAULT_MODEL = "qingyu-small-zh"

@@ -22,7 +22,7 @@ from qingyu.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qingyu.types import ZeroShotResult
+    from qingyu.results import ZeroShotResult
 
 
 def zero_shot(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.types import Query
+from qingyu.query import Query
 
 Feeds: TypeAlias = dict[str, NDArray[Any]]
 T = TypeVar("T")

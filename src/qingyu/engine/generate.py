@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from qingyu.bundle import CROSS, HeadInfo
 from qingyu.engine.batch import Feeds
 from qingyu.engine.session import Session
-from qingyu.types import FloatArray, Generation
+from qingyu.numbers import FloatArray, log_softmax
+from qingyu.query import Generation
 
 NOTHING = -1  # after the end of a hypothesis
 
@@ -80,7 +81,9 @@ class Decoder:
             last = [beam.tokens[-1] if beam.tokens else self._head.start_id for beam in running]
             feeds: Feeds = {"input_ids": np.array(last, np.int64), "past": past, "cross": cross}
             step = self._step.run_all(feeds)
-            totals = np.array([[beam.score] for beam in running]) + log_softmax(step["logits"])
+            totals = np.array([[beam.score] for beam in running]) + log_softmax(
+                step["logits"].astype(np.float64)
+            )
             grown: list[Hypothesis] = []
             parents = []
             over = length == wanted.max_new_tokens
@@ -120,8 +123,3 @@ def best(totals: NDArray[np.float64], count: int) -> list[tuple[int, int]]:
     found = np.flatnonzero(flat >= np.partition(flat, -count)[-count])
     found = found[np.lexsort((found, -flat[found]))][:count]
     return [(int(i) // totals.shape[1], int(i) % totals.shape[1]) for i in found]
-
-
-def log_softmax(logits: FloatArray) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

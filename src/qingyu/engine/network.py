@@ -12,7 +12,8 @@ from qingyu.bundle import ENCODER, Manifest
 from qingyu.engine.batch import cut, pack
 from qingyu.engine.generate import Decoder
 from qingyu.engine.session import Session
-from qingyu.types import FloatArray, Generation, Query
+from qingyu.numbers import FloatArray
+from qingyu.query import Generation, Query
 
 MAX_BATCH_TOKENS = 512  # past this, activations outgrow the caches and a token costs more again
 

@@ -13,7 +13,7 @@ from qingyu.engine.batch import Feeds
 from qingyu.engine.cpu import products_overflow
 from qingyu.engine.threads import thread_count
 from qingyu.errors import BundleError
-from qingyu.types import FloatArray
+from qingyu.numbers import FloatArray
 
 _pool_lock = threading.Lock()
 _pool_threads = 0

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from .errors import FileError, RowError
 from .lines import Line, too_long
-from .readers import TextFile, closing_on_error
 from .rows import BadRow, Position, Row, raw_bytes
 from .sources import Source, unlike
+from .text_file import TextFile, closing_on_error
 
 LARGEST_CELL = (1 << 31) - 1  # rows are limited here, not cells
 DELIMITERS = (",", "\t", ";")

@@ -10,8 +10,9 @@ from qingyu.engine.batch import neighbours
 from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model import Model
-from qingyu.tasks.table import RANKING, TASKS
-from qingyu.types import Result, Steps
+from qingyu.query import Steps
+from qingyu.results import Result
+from qingyu.tasks.registry import RANKING, TASKS
 
 from .columns import PAIRED
 from .windows import Ask, Outcome, Texts

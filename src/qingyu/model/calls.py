@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Sequence
 from typing import Generic, ParamSpec, Protocol, TypeVar, overload
 
+from qingyu.query import Steps
+from qingyu.results import Result
 from qingyu.tasks.context import Context
-from qingyu.tasks.table import Task
-from qingyu.types import Result, Steps
+from qingyu.tasks.registry import Task
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Result)

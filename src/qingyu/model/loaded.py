@@ -10,10 +10,12 @@ from qingyu import bundle
 from qingyu.engine.network import Network
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model.calls import Answers
-from qingyu.tasks import table
+from qingyu.numbers import FloatArray
+from qingyu.query import Query, Steps
+from qingyu.results import Result, SimilarityResult
+from qingyu.tasks import registry
 from qingyu.tasks.context import Context
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import FloatArray, Query, Result, SimilarityResult, Steps
 
 R = TypeVar("R", bound=Result)
 
@@ -38,15 +40,15 @@ class Model:
     the parameters of its function in `qingyu.tasks`.
     """
 
-    fill_mask = Answers(table.FILL_MASK)
-    score = Answers(table.SCORE)
-    check = Answers(table.CHECK)
-    zero_shot = Answers(table.ZERO_SHOT)
-    classify = Answers(table.CLASSIFICATION)
-    rank = Answers(table.RANKING)
-    token_classification = Answers(table.TOKENS)
-    embed = Answers(table.FEATURES)
-    text2text = Answers(table.TEXT2TEXT)
+    fill_mask = Answers(registry.FILL_MASK)
+    score = Answers(registry.SCORE)
+    check = Answers(registry.CHECK)
+    zero_shot = Answers(registry.ZERO_SHOT)
+    classify = Answers(registry.CLASSIFICATION)
+    rank = Answers(registry.RANKING)
+    token_classification = Answers(registry.TOKENS)
+    embed = Answers(registry.FEATURES)
+    text2text = Answers(registry.TEXT2TEXT)
 
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
         self.manifest = manifest
@@ -68,7 +70,7 @@ class Model:
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks this model can do."""
-        return table.supported(self.manifest.heads)
+        return registry.supported(self.manifest.heads)
 
     @overload
     def similarity(self, text: str, text_pair: str, **parameters: Any) -> SimilarityResult: ...
@@ -81,7 +83,7 @@ class Model:
     ) -> SimilarityResult | list[SimilarityResult]:
         """How probable it is that two texts mean the same, or that the texts of two lists do, one
         by one. Parameters: see `qingyu.tasks.similarity`."""
-        begin = table.SIMILARITY.begin
+        begin = registry.SIMILARITY.begin
         if isinstance(text, str) and isinstance(text_pair, str):
             return self.complete(begin(self.context, text, text_pair, **parameters))
         if isinstance(text, str) or isinstance(text_pair, str) or len(text) != len(text_pair):
@@ -98,13 +100,13 @@ class Model:
         Raises TaskNotSupportedError where there is no such task, and InputError for parameters
         that it has not; the generator raises the rest.
         """
-        if task not in table.TASKS:
+        if task not in registry.TASKS:
             raise TaskNotSupportedError(
-                f"没有任务 {task}；可用的任务：{'、'.join(table.TASKS)}。",
-                f"No task {task}; there are: {', '.join(table.TASKS)}.",
+                f"没有任务 {task}；可用的任务：{'、'.join(registry.TASKS)}。",
+                f"No task {task}; there are: {', '.join(registry.TASKS)}.",
             )
         try:
-            return table.TASKS[task].begin(self.context, *inputs, **parameters)
+            return registry.TASKS[task].begin(self.context, *inputs, **parameters)
         except TypeError as error:  # the body of a generator has not run yet
             raise InputError(
                 f"任务 {task} 的参数不对：{error}。", f"Wrong parameters for {task}: {error}."

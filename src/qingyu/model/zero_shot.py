@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 from qingyu import bundle
 from qingyu.errors import InputError
 from qingyu.model.loaded import Model, load
+from qingyu.results import ZeroShotResult
 from qingyu.tasks import zero_shot
 from qingyu.tasks.zero_shot import TEMPLATE, Labels
-from qingyu.types import ZeroShotResult
 
 EachLabels: TypeAlias = Labels | Sequence[Sequence[str]] | Sequence[Mapping[str, str]]
 """One set of labels for all texts, or a list with a set for each."""

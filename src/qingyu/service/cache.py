@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from hashlib import blake2b
 from typing import NamedTuple
 
-from .work import Answer, Call
+from .calls import Answer, Call
 
 ENTRY_OVERHEAD = 448  # bytes of key, place and dictionary slot of one entry (measured)
 BODIES = 0.7  # share of the limit that answers lie in; the rest is for what finds them

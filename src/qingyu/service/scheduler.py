@@ -7,7 +7,7 @@ Order. A query's turn is `arrival + time to compute everything its request asked
 Short requests overtake long ones that came a moment earlier, a request of many texts does not
 push others back, and nothing starves: a turn, once given, only gets older.
 
-Company. The query whose turn is oldest leads; see `company` for who joins it.
+Company. The query whose turn is oldest leads; see `batching` for who joins it.
 
 Admission. A request is charged the tokens it has in the house, waiting or running, up to a share,
 so that a few large requests cannot shut everyone else out. What goes beyond the bound is refused at
@@ -27,10 +27,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from qingyu.errors import DeadlineError, OverloadedError, QingyuError
-from qingyu.types import FloatArray, Query
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
 
 from .admission import Admission
-from .company import together
+from .batching import together
 from .errors import ClientGoneError, InferenceError, RequestTooLargeError, StoppingError
 from .ticket import Batch, Item, Run, Ticket
 

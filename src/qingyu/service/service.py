@@ -15,12 +15,12 @@ from qingyu.engine.batch import neighbours
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
 
 from .cache import Cache, key_of
+from .calls import Answer, Call, Work, go_on_all, start_all
 from .errors import InferenceError, ItemError, RequestTooLargeError, StoppingError
 from .registry import Registry
 from .scheduler import Scheduler
 from .slots import Loaded
 from .ticket import Ticket
-from .work import Answer, Call, Work, go_on_all, start_all
 from .workers import Workers
 
 log = logging.getLogger("qingyu.service")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qingyu.bundle import MANIFEST, Manifest
-from qingyu.types import FloatArray, Query, Steps
+from qingyu.numbers import FloatArray
+from qingyu.query import Query, Steps
 
 Stamp = tuple[int, int, int]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from qingyu.types import FloatArray, Query
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
 
 Run = Callable[[Sequence[Query]], list[FloatArray]]
 

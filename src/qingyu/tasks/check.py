@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qingyu.tasks import heads
-from qingyu.tasks.checks import checked_count, checked_text, wrong
+from qingyu.numbers import FloatArray, IntArray
+from qingyu.query import Query, Steps
+from qingyu.results import Candidate, CheckResult, Suspect
 from qingyu.tasks.context import Context
 from qingyu.tasks.fill_mask import replaced
-from qingyu.tasks.masking import predicted, side_by_side
-from qingyu.types import Candidate, CheckResult, FloatArray, IntArray, Query, Steps, Suspect
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.masking import predicted, side_by_side
+from qingyu.tasks.parts.parameters import checked_count, checked_text, wrong
 
 NAME = "check"
 THRESHOLD = 8.0

@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from qingyu.bundle import HeadInfo, Problem
-from qingyu.tasks import heads
-from qingyu.tasks.checks import checked_choice, checked_count, checked_text
+from qingyu.numbers import FloatArray, sigmoid, softmax
+from qingyu.query import Steps
+from qingyu.results import ClassificationResult, LongText
 from qingyu.tasks.context import Context
-from qingyu.tasks.numbers import sigmoid, softmax
-from qingyu.tasks.reading import Reading, read, read_pair
-from qingyu.types import ClassificationResult, FloatArray, LongText, Steps
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text
+from qingyu.text.reading import Reading, read, read_pair
 
 NAME = "text-classification"
 Function: TypeAlias = Literal["softmax", "sigmoid", "none"]

@@ -10,8 +10,8 @@ import numpy as np
 
 from qingyu.bundle import HeadInfo
 from qingyu.errors import TaskNotSupportedError
+from qingyu.query import Query
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import Query
 
 Fits: TypeAlias = Callable[[HeadInfo], bool]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from qingyu.tasks.checks import checked_choice, checked_text, wrong
+from qingyu.query import Query, Steps
+from qingyu.results import EmbeddingResult, LongText
 from qingyu.tasks.context import Context
-from qingyu.tasks.reading import read
-from qingyu.types import EmbeddingResult, LongText, Query, Steps
+from qingyu.tasks.parts.parameters import checked_choice, checked_text, wrong
+from qingyu.text.reading import read
 
 NAME = "feature-extraction"
 

@@ -9,27 +9,18 @@ from typing import Any
 import numpy as np
 
 from qingyu.errors import InputError, TooManyMasksError
-from qingyu.tasks import heads
-from qingyu.tasks.beam import fill_together
-from qingyu.tasks.blanks import MASK, Blanks, find_blanks
-from qingyu.tasks.checks import checked_choice, checked_count, checked_text
+from qingyu.numbers import FloatArray, IntArray, softmax
+from qingyu.query import Steps
+from qingyu.results import Alternative, Candidate, FillMaskResult, MaskFill, Span, Truncate
 from qingyu.tasks.context import Context
-from qingyu.tasks.numbers import softmax
-from qingyu.tasks.targets import pieces_of, score_targets
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.beam import fill_together
+from qingyu.tasks.parts.blanks import MASK, Blanks, find_blanks
+from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text
+from qingyu.tasks.parts.targets import pieces_of, score_targets
 from qingyu.tasks.text2text import fill_by_writing
 from qingyu.text.lexicon import Lexicon
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import (
-    Alternative,
-    Candidate,
-    FillMaskResult,
-    FloatArray,
-    IntArray,
-    MaskFill,
-    Span,
-    Steps,
-    Truncate,
-)
 
 NAME = "fill-mask"
 MAX_ALTERNATIVES = 64

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 
 from qingyu.errors import EmptyTextError
-from qingyu.tasks import heads
-from qingyu.tasks.checks import checked_text
+from qingyu.query import Steps
+from qingyu.results import ScoreResult, TokenScore
 from qingyu.tasks.context import Context
-from qingyu.tasks.masking import predicted
-from qingyu.types import ScoreResult, Steps, TokenScore
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.masking import predicted
+from qingyu.tasks.parts.parameters import checked_text
 
 NAME = "score"
 

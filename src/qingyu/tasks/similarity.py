@@ -7,12 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from qingyu.bundle import HeadInfo
-from qingyu.tasks import heads
-from qingyu.tasks.checks import checked_choice, checked_count, checked_strings, checked_text
+from qingyu.numbers import FloatArray
+from qingyu.query import Steps
+from qingyu.results import LongPair, Ranked, RankResult, SimilarityResult
 from qingyu.tasks.classification import probabilities
 from qingyu.tasks.context import Context
-from qingyu.tasks.reading import read_pair
-from qingyu.types import FloatArray, LongPair, Ranked, RankResult, SimilarityResult, Steps
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.parameters import (
+    checked_choice,
+    checked_count,
+    checked_strings,
+    checked_text,
+)
+from qingyu.text.reading import read_pair
 
 NAME = "sentence-similarity"
 RANKING = "sentence-ranking"

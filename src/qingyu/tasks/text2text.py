@@ -14,25 +14,15 @@ from typing import Literal
 import numpy as np
 
 from qingyu.errors import InputError, NoMaskError
-from qingyu.tasks import heads
-from qingyu.tasks.blanks import ALWAYS
-from qingyu.tasks.checks import checked_choice, checked_count, checked_text, wrong
+from qingyu.numbers import FloatArray, softmax
+from qingyu.query import Generation, Query, Steps
+from qingyu.results import Candidate, FillMaskResult, MaskFill, Span, Text2TextResult, Truncate
 from qingyu.tasks.context import Context
-from qingyu.tasks.numbers import softmax
-from qingyu.tasks.reading import read
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.blanks import ALWAYS
+from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text, wrong
+from qingyu.text.reading import read
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import (
-    Candidate,
-    FillMaskResult,
-    FloatArray,
-    Generation,
-    MaskFill,
-    Query,
-    Span,
-    Steps,
-    Text2TextResult,
-    Truncate,
-)
 
 NAME = "text2text-generation"
 MAX_NEW_TOKENS, MAX_BEAMS = 512, 16

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qingyu.tasks import heads, windows
-from qingyu.tasks.checks import checked_choice, checked_text, wrong
+from qingyu.numbers import FloatArray, log_softmax, softmax
+from qingyu.query import Steps
+from qingyu.results import Aggregation, Entity, Span, TokenClassificationResult
 from qingyu.tasks.context import Context
-from qingyu.tasks.labelling import BEGINS, ENDS, likeliest_path, parsed
-from qingyu.tasks.numbers import log_softmax, softmax
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.labelling import BEGINS, ENDS, likeliest_path, parsed
+from qingyu.tasks.parts.parameters import checked_choice, checked_text, wrong
+from qingyu.text import windows
 from qingyu.text.tokenizer import Tokenizer, Tokens
-from qingyu.types import Aggregation, Entity, FloatArray, Span, Steps, TokenClassificationResult
 
 NAME = "token-classification"
 OUTSIDE = "O"

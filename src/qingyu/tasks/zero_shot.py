@@ -15,13 +15,14 @@ import numpy as np
 
 from qingyu.bundle import HeadInfo
 from qingyu.errors import InputError, TextTooLongError
-from qingyu.tasks import heads
-from qingyu.tasks.checks import checked_choice, checked_strings, checked_text, wrong
-from qingyu.tasks.cloze import cloze
+from qingyu.numbers import FloatArray, softmax
+from qingyu.query import Query, Steps
+from qingyu.results import LongText, Method, ZeroShotResult
 from qingyu.tasks.context import Context
-from qingyu.tasks.numbers import softmax
-from qingyu.tasks.reading import Reading, read
-from qingyu.types import FloatArray, LongText, Method, Query, Steps, ZeroShotResult
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.cloze import cloze
+from qingyu.tasks.parts.parameters import checked_choice, checked_strings, checked_text, wrong
+from qingyu.text.reading import Reading, read
 
 NAME = "zero-shot-classification"
 TEMPLATE = "这段话说的是{}。"

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from qingyu.errors import InputError
+from qingyu.numbers import IntArray
 from qingyu.text.tokenizer import Tokenizer
-from qingyu.types import IntArray
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import tokenizers
 
 from qingyu.errors import BundleError, InputError
-from qingyu.types import IntArray
+from qingyu.numbers import IntArray
 
 # A token's name in each family of vocabularies.
 MASK = ("[MASK]", "<mask>")

@@ -24,22 +24,22 @@ from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.service import Service
 from qingyu.service.slots import Model
+from qingyu.service.warm import warm
 from qingyu.settings import Settings
+from qingyu.web.api.direct import Direct
+from qingyu.web.api.openapi import add_openapi
+from qingyu.web.api.tasks import ROWS
+from qingyu.web.api.validation import unprocessable
+from qingyu.web.edge.context import context_of
+from qingyu.web.edge.errors import error_response, of_status
+from qingyu.web.edge.gate import Gate
+from qingyu.web.edge.metrics import Metrics
+from qingyu.web.edge.security import Keys, read_keys
+from qingyu.web.edge.tracing import Traced, tracer_from_environment
 
-from . import health, huggingface, jobs, models, protocol_v2, routes
-from .context import context_of
-from .direct import Direct
-from .errors import error_response, of_status
-from .gate import Gate
-from .metrics import Metrics
-from .openapi import add_openapi
+from .api import health, huggingface, jobs, models, open_inference, routes
 from .pages import page_routes
-from .security import Keys, read_keys
 from .state import State
-from .tables import ROWS
-from .tracing import Traced, tracer_from_environment
-from .validation import unprocessable
-from .warm import warm
 
 log = logging.getLogger("qingyu.web")
 
@@ -120,13 +120,14 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see tracing.py
     )
     app.state.qingyu = state
-    parts = (routes, jobs, models, huggingface, protocol_v2, health)
+    parts = (routes, jobs, models, huggingface, open_inference, health)
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):
         app.include_router(router)
     app.router.routes.extend(page_routes())
     bodies = [row.request for row in ROWS]
-    add_openapi(app, [*bodies, *(part.BODY for part in (routes, jobs, huggingface, protocol_v2))])
+    bodies += [part.BODY for part in (routes, jobs, huggingface, open_inference)]
+    add_openapi(app, bodies)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_middleware(Direct, routes=[*tasks.routes, *routes.router.routes])

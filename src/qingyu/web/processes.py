@@ -22,10 +22,10 @@ from types import FrameType
 
 from qingyu.errors import ServiceError
 from qingyu.settings import Settings
+from qingyu.web.edge.logs import set_up_logging
+from qingyu.web.edge.metrics import SHARED_VARIABLE
 
-from .logs import set_up_logging
-from .metrics import SHARED_VARIABLE
-from .server import run
+from .worker import run
 
 log = logging.getLogger("qingyu.web")
 

@@ -10,8 +10,7 @@ from starlette.types import Scope
 from qingyu.errors import QingyuError
 from qingyu.service.service import Service
 from qingyu.settings import Settings
-
-from .metrics import Metrics
+from qingyu.web.edge.metrics import Metrics
 
 
 @dataclass(eq=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qingyu.build.config import Config
 from qingyu.build.families.encoder import Encoder, LayerNames
 from qingyu.build.heads import Classifier, MaskedLanguageModel
 from qingyu.build.layers import Layers, Layout
-from qingyu.build.weights import Weights
+from qingyu.build.sources.config import Config
+from qingyu.build.sources.weights import Weights
 
 
 class Albert(Encoder):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from qingyu.build.families.encoder import Encoder, LayerNames, no_types
 from qingyu.build.heads import Classifier, MaskedLanguageModel
-from qingyu.build.precision import Matrix
+from qingyu.build.precisions.base import Matrix
 
 
 class DistilBert(Encoder):

@@ -13,12 +13,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from qingyu.build.config import Config
 from qingyu.build.graph import WeightFile
 from qingyu.build.heads import Classifier, Head, MaskedLanguageModel, described_heads
 from qingyu.build.layers import ACTIVATIONS, Layers, Layout, Linear, Norm
-from qingyu.build.precision import Matrix, Precision, Vector
-from qingyu.build.weights import Weights
+from qingyu.build.precisions.base import Matrix, Precision, Vector
+from qingyu.build.sources.config import Config
+from qingyu.build.sources.weights import Weights
 from qingyu.bundle import HeadInfo
 
 TABLE = "embeddings.word"

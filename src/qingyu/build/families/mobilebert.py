@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qingyu.build.config import Config
 from qingyu.build.families.encoder import TABLE, Encoder
 from qingyu.build.heads import Classifier
 from qingyu.build.layers import Layers, Layout, Linear, Norm
-from qingyu.build.precision import Matrix, Vector
-from qingyu.build.weights import Weights
+from qingyu.build.precisions.base import Matrix, Vector
+from qingyu.build.sources.config import Config
+from qingyu.build.sources.weights import Weights
 
 
 @dataclass(frozen=True)

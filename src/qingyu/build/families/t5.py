@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from qingyu import bundle
-from qingyu.build.config import Config
 from qingyu.build.graph import Graph, WeightFile
 from qingyu.build.heads import Head
 from qingyu.build.layers import Layers, Layout, Linear
-from qingyu.build.precision import Matrix, Precision, Vector
-from qingyu.build.weights import Weights
+from qingyu.build.precisions.base import Matrix, Precision, Vector
+from qingyu.build.sources.config import Config
+from qingyu.build.sources.weights import Weights
 
 TABLE = "embeddings.word"
 KEYS = {

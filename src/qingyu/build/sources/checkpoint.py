@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.build.config import Config
 from qingyu.build.sources import safetensors, tensorflow, torch_file
-from qingyu.build.weights import Piece, Weights
+from qingyu.build.sources.config import Config
+from qingyu.build.sources.weights import Piece, Weights
 from qingyu.errors import CheckpointError
 
 # Names looked for in a folder, the safer formats first.

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from qingyu.build.weights import ITEM_BYTES, Piece
+from qingyu.build.sources.weights import ITEM_BYTES, Piece
 from qingyu.errors import CheckpointError
 
 LARGEST_HEADER = 100_000_000

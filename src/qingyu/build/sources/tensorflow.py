@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from qingyu.build.protobuf import fields, varint
-from qingyu.build.weights import ITEM_BYTES, Piece
+from qingyu.build.sources.protobuf import fields, varint
+from qingyu.build.sources.weights import ITEM_BYTES, Piece
 from qingyu.errors import CheckpointError
 
 SUFFIX = ".index"

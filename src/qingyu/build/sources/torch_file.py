@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from qingyu.build.sources.safetensors import gather
-from qingyu.build.weights import ITEM_BYTES, Piece
+from qingyu.build.sources.weights import ITEM_BYTES, Piece
 from qingyu.errors import CheckpointError
 
 SINGLE = "pytorch_model.bin"

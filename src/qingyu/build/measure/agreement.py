@@ -1,0 +1,117 @@
+"""How far a bundle's answers lie from its reference's, head by head."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from qingyu.build.measure.probe import Observation
+from qingyu.bundle import HeadInfo, Manifest
+from qingyu.errors import AgreementError
+from qingyu.numbers import FloatArray, log_softmax, sigmoid
+
+ENOUGH_SPANS = 100
+
+Report = dict[str, dict[str, Any]]
+
+
+def compare(manifest: Manifest, before: Observation, after: Observation) -> Report:
+    """{"hidden": {cosine}, head: {rows, agreement, error, ...}}, numbers rounded to 6 places.
+
+    agreement  masked LM and one-label classifiers: share of rows with the same best answer;
+               several labels: share of labels decided alike; regression: correlation;
+               token classifiers: F1 of the spans, or where the samples hold too few of them to
+               tell, the share of tokens with the same label
+    rows       how many rows, labels or spans that share is of
+    error      one standard error of it, sqrt(p (1 - p) / rows)
+    kl         mean Kullback-Leibler divergence KL(before || after) in nats
+    """
+    norms = np.linalg.norm(before.hidden, axis=1) * np.linalg.norm(after.hidden, axis=1)
+    cosine = (before.hidden * after.hidden).sum(axis=1) / np.maximum(norms, 1e-12)
+    report: Report = {"hidden": {"rows": len(cosine), "cosine": _mean(cosine)}}
+    for name, head in manifest.heads.items():
+        row = _compare_head(head, before.heads[name], after.heads[name])
+        share = min(max(row["agreement"], 0.0), 1.0)
+        row["error"] = round(math.sqrt(share * (1 - share) / max(row["rows"], 1)), 6)
+        report[name] = row
+    return report
+
+
+def lowest(report: Report) -> tuple[str, float]:
+    """The head that agrees least, or the hidden states where there is no head."""
+    shares = {name: row["agreement"] for name, row in report.items() if "agreement" in row}
+    shares = shares or {"hidden": report["hidden"]["cosine"]}
+    name = min(shares, key=lambda key: shares[key])
+    return name, shares[name]
+
+
+def require(report: Report, least: float) -> None:
+    """Raises AgreementError where some head agrees with its reference less than `least`."""
+    name, share = lowest(report)
+    if share >= least:
+        return
+    error = report[name].get("error", 0.0)
+    raise AgreementError(
+        f"{name} 与参照的一致率为 {share:.2%}（标准误 {error:.2%}），低于要求的 {least:.2%}，"
+        "没有写出任何文件。可以换更高的精度（int8、fp16），少剪一些，用 --calibration 给出与用途"
+        "相近的文本，或用 --min-agreement 放宽要求。",
+        f"{name} agrees with its reference in {share:.2%} (standard error {error:.2%}), below the "
+        f"{least:.2%} required; nothing was written. Try a higher precision (int8, fp16), prune "
+        "less, give texts like yours by --calibration, or allow less by --min-agreement.",
+    )
+
+
+def spans(labels: Sequence[str]) -> set[tuple[int, int, str]]:
+    """Entities [start, end) of a run of BIO labels; I- after another type begins one, too."""
+    found, start, kind = set(), 0, ""
+    for place, label in enumerate([*labels, "O"]):
+        mark, _, name = label.partition("-")
+        if kind and (mark != "I" or name != kind):
+            found.add((start, place, kind))
+            kind = ""
+        if mark in ("B", "I") and not kind and name:
+            start, kind = place, name
+    return found
+
+
+def _compare_head(head: HeadInfo, before: FloatArray, after: FloatArray) -> dict[str, Any]:
+    row: dict[str, Any] = {"rows": len(before)}
+    if head.problem == "regression":
+        return row | {"agreement": _correlation(before, after), "largest": _largest(before, after)}
+    if head.problem == "multi_label":
+        p, q = sigmoid(before), sigmoid(after)
+        return row | {"agreement": _mean((p > 0.5) == (q > 0.5)), "largest": _largest(p, q)}
+    best, now = before.argmax(axis=1), after.argmax(axis=1)
+    top1 = _mean(best == now)
+    row |= {"agreement": top1, "top1": top1, "kl": _mean(list(_divergences(before, after)))}
+    if head.kind == "token-classification":
+        old, new = (spans([head.labels[i] for i in answer]) for answer in (best, now))
+        row["spans"] = len(old)
+        row["span_f1"] = round(2 * len(old & new) / max(len(old) + len(new), 1), 6)
+        if len(old) >= ENOUGH_SPANS:
+            row |= {"agreement": row["span_f1"], "rows": len(old)}
+    return row
+
+
+def _divergences(before: FloatArray, after: FloatArray) -> Iterator[float]:
+    """Row by row: two vocabularies' worth in float64 is all this holds."""
+    for b, a in zip(before, after, strict=True):
+        p, q = log_softmax(b.astype(np.float64)), log_softmax(a.astype(np.float64))
+        yield float((np.exp(p) * (p - q)).sum())
+
+
+def _correlation(before: FloatArray, after: FloatArray) -> float:
+    a, b = before.ravel() - before.mean(), after.ravel() - after.mean()
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return round(float(a @ b) / norm, 6) if norm else float(np.allclose(before, after))
+
+
+def _largest(before: FloatArray, after: FloatArray) -> float:
+    return round(float(np.abs(before - after).max()), 6)
+
+
+def _mean(values: Any) -> float:
+    return round(float(np.mean(values)), 6)

@@ -1,0 +1,136 @@
+"""Sample texts put to a bundle: what its encoder and each of its heads say to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qingyu.bundle import ENCODER, TOKENIZER, Manifest
+from qingyu.engine.batch import cut, pack
+from qingyu.engine.generate import Decoder
+from qingyu.engine.network import MAX_BATCH_TOKENS
+from qingyu.engine.session import Session
+from qingyu.errors import BuildError
+from qingyu.numbers import FloatArray
+from qingyu.query import Query
+from qingyu.text.tokenizer import Tokenizer
+
+SAMPLES = Path(__file__).parent / "samples.txt"
+SEED = 20
+MASKS = 4  # places asked about in each text, each in a query of its own
+AT_ONCE = 64  # rows a head reads at once, so that a vocabulary's worth each stays small
+LED_TEXTS, LED_TOKENS = 16, 8  # what a decoder is led through
+LONGEST = 100_000  # bytes of a line; more is no text
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Texts as they are, asked at all positions; and with one token masked, asked there."""
+
+    plain: list[Query]
+    masked: list[Query]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """hidden: [tokens, hidden] of the plain texts; heads: each head's logits, as `rows` reads."""
+
+    hidden: FloatArray
+    heads: dict[str, FloatArray]
+
+
+def read_texts(path: Path | None = None) -> list[str]:
+    """The built-in sample texts, or the lines of a file. Raises BuildError."""
+    try:
+        lines = (path or SAMPLES).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BuildError(
+            f"无法读取样本文件 {path}：{error}", f"Cannot read the sample file {path}: {error}"
+        ) from error
+    texts = [line.strip() for line in lines if line.strip()]
+    if len(texts) < 2 or max(map(len, texts)) > LONGEST:
+        raise BuildError(
+            f"样本文件 {path} 应是每行一段文本，至少两行。",
+            f"The sample file {path} should hold a text a line, at least two lines.",
+        )
+    return texts
+
+
+def probe(manifest: Manifest, texts: Sequence[str]) -> Probe:
+    """What to ask a bundle about `texts`; places to mask are drawn with a fixed seed."""
+    tokenizer = Tokenizer(manifest.path / TOKENIZER)
+    draw = np.random.default_rng(SEED)
+    plain, masked = [], []
+    room = manifest.sizes.max_positions - tokenizer.frame.size
+    first = len(tokenizer.frame.before[0])
+    for text in texts:
+        ids = np.array(tokenizer.tokens(text).ids[:room], np.int64)
+        if not len(ids):
+            continue
+        input_ids, types = tokenizer.framed(ids.tolist())
+        plain.append(Query(input_ids, types, np.arange(len(input_ids))))
+        if tokenizer.mask_id is None:
+            continue
+        for place in draw.permutation(len(ids))[:MASKS] + first:
+            holed = input_ids.copy()
+            holed[place] = tokenizer.mask_id
+            masked.append(Query(holed, types, np.array([place])))
+    return Probe(plain, masked)
+
+
+def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
+    """Run the encoder once over all texts and each head over the rows it reads.
+
+    One session lives at a time, so this holds no more than the largest of them; `pack` as in
+    `Session`.
+    """
+    kinds = {head.kind for head in manifest.heads.values()}
+    encoder = Session(manifest.path / ENCODER, pack=pack)
+    plain = _states(encoder, asked.plain)
+    masked = _states(encoder, asked.masked) if "masked-lm" in kinds else []
+    del encoder
+    heads = {}
+    for name, head in manifest.heads.items():
+        if head.kind == "text2text":
+            heads[name] = _followed(Decoder(manifest.path, head), asked.plain, plain)
+            continue
+        if head.kind == "masked-lm":
+            rows = masked
+        elif head.kind == "token-classification":
+            rows = plain
+        else:
+            rows = [states[:1] for states in plain]
+        session = Session(manifest.path / head.file, pack=pack)
+        parts = [session.run({"hidden": part}) for part in _parts(np.concatenate(rows))]
+        heads[name] = np.concatenate(parts)
+    return Observation(np.concatenate(plain), heads)
+
+
+def _states(encoder: Session, queries: Sequence[Query]) -> list[FloatArray]:
+    states: list[FloatArray] = [np.empty((0, 0), np.float32)] * len(queries)
+    for indices in cut(queries, MAX_BATCH_TOKENS):
+        hidden = encoder.run(pack([queries[index] for index in indices]))
+        ends = np.cumsum([len(queries[index].positions) for index in indices])
+        for index, part in zip(indices, np.split(hidden, ends[:-1]), strict=True):
+            states[index] = part
+    return states
+
+
+def _followed(
+    decoder: Decoder, queries: Sequence[Query], states: Sequence[FloatArray]
+) -> FloatArray:
+    """A decoder's scores as it is led through the beginnings of the texts that it reads."""
+    return np.concatenate(
+        [
+            decoder.follow(rows, query.input_ids[:LED_TOKENS].tolist())
+            for query, rows in zip(queries[:LED_TEXTS], states, strict=False)
+        ]
+    )
+
+
+def _parts(rows: FloatArray) -> Iterator[FloatArray]:
+    for first in range(0, len(rows), AT_ONCE):
+        yield rows[first : first + AT_ONCE]

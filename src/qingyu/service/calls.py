@@ -1,0 +1,149 @@
+"""Driving the generators of tasks: what is computed between two visits to the model."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qingyu.errors import QingyuError
+from qingyu.numbers import FloatArray
+from qingyu.query import Query, Steps
+from qingyu.results import Result
+
+from .errors import InferenceError
+from .slots import Model
+
+log = logging.getLogger("qingyu.service")
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False,
+    separators=(",", ":"),
+    allow_nan=False,
+    default=lambda value: _plain(value),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One result as it goes out: its JSON in UTF-8, and the tokens it cost to compute."""
+
+    body: bytes
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One task on one input. Hashable: together with a model's digest it names its answer."""
+
+    task: str
+    inputs: tuple[Hashable, ...]
+    parameters: tuple[tuple[str, Hashable], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Characters of its texts."""
+        return sum(map(len, _texts(self.inputs)))
+
+    @property
+    def texts(self) -> int:
+        """How many texts it has, labels included."""
+        return len(_texts(self.inputs))
+
+    @property
+    def longest(self) -> int:
+        """Characters of its longest text."""
+        return max(map(len, _texts(self.inputs)), default=0)
+
+
+@dataclass(eq=False)
+class Work:
+    """A call under way: what it asks the model next, and in the end its answer or error."""
+
+    call: Call
+    steps: Steps[Any] | None = None
+    queries: Sequence[Query] = ()
+    tokens: int = 0
+    answer: Answer | None = None
+    error: QingyuError | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.answer is not None or self.error is not None
+
+    def start(self, model: Model) -> None:
+        """Tokenise: the first queries."""
+        call = self.call
+        try:
+            self.steps = model.steps(call.task, *call.inputs, **dict(call.parameters))
+        except Exception as error:  # noqa: BLE001 - what one call does wrong is its own affair
+            self.error = _told(error)
+        else:
+            self._advance(self.steps, None)
+
+    def go_on(self, answers: list[FloatArray]) -> None:
+        """Turn the model's answers into the next queries or the final answer."""
+        if self.steps is not None:
+            self._advance(self.steps, answers)
+
+    def _advance(self, steps: Steps[Any], answers: list[FloatArray] | None) -> None:
+        try:
+            self.queries = steps.send(answers)  # type: ignore[arg-type]
+            while not self.queries:
+                self.queries = steps.send([])
+            self.tokens += sum(query.cost for query in self.queries)
+        except StopIteration as stop:
+            self._finish(stop.value)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.error = _told(error)
+
+    def _finish(self, result: object) -> None:
+        try:
+            self.answer = Answer(encode(result), self.tokens)
+        except (TypeError, ValueError, UnicodeEncodeError) as error:
+            self.error = _told(error)
+
+
+def start_all(model: Model, works: Iterable[Work]) -> None:
+    for work in works:
+        work.start(model)
+
+
+def go_on_all(works: Iterable[Work], answers: Iterator[FloatArray]) -> None:
+    """Deal out answers in the order in which the queries of `works` were asked."""
+    for work in works:
+        work.go_on([next(answers) for _ in work.queries])
+
+
+def encode(result: object) -> bytes:
+    """A result as JSON in UTF-8. Raises ValueError where it has no JSON (NaN, a lone surrogate)."""
+    return _encoder.encode(result).encode()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Result):
+        # The fields as they are, rather than a deep copy of them, unless the type says otherwise.
+        return vars(value) if type(value).to_dict is Result.to_dict else value.to_dict()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _told(error: Exception) -> QingyuError:
+    if isinstance(error, QingyuError):
+        return error
+    log.error("a task failed unexpectedly", exc_info=error)
+    failure = InferenceError()
+    failure.__cause__ = error
+    return failure
+
+
+def _texts(value: object) -> list[str]:
+    """The strings in `value`, however nested."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, tuple):
+        return [text for part in value for text in _texts(part)]
+    return []

@@ -1,0 +1,89 @@
+"""Tokens of a text predicted from all the others, at a cost that is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeAlias, TypeVar
+
+from qingyu.numbers import FloatArray, log_softmax
+from qingyu.query import Query
+from qingyu.results import Span
+from qingyu.tasks.context import Context
+from qingyu.text import windows
+
+T = TypeVar("T")
+Pass: TypeAlias = tuple[Span, list[int]]
+
+# Masks this far apart share a pass, so a text costs at most so many times its tokens. Up to this
+# length every token is masked alone; beyond it 1 token in 32 is hidden at a time, where a masked
+# language model is trained to do without 1 in 7.
+APART = 32
+ROWS_AT_ONCE = 128  # each row holds a number for every word of the vocabulary
+
+
+def predicted(
+    context: Context,
+    head: str,
+    ids: Sequence[int],
+    places: Sequence[int],
+    keep: Callable[[int, FloatArray], T],
+) -> Generator[list[Query], list[FloatArray], dict[int, T]]:
+    """For each of `places`, `keep(place, log-probabilities [vocabulary])` of what is there masked.
+
+    `ids` may be longer than the model reads: then a place is predicted in the one of several
+    overlapping windows that shows most around it. The dictionary is in the order of `places`.
+    """
+    mask_id = context.tokenizer.mask_id or 0
+    found: dict[int, T] = {}
+    todo = passes(len(ids), places, context.room)
+    while todo:
+        now: list[Pass] = []
+        rows = 0
+        while todo and (not now or rows + len(todo[-1][1]) <= ROWS_AT_ONCE):
+            now.append(todo.pop())
+            rows += len(now[-1][1])
+        queries = []
+        for (start, end), hidden in now:
+            masked = list(ids[start:end])
+            for place in hidden:
+                masked[place - start] = mask_id
+            queries.append(context.query(masked, [place - start for place in hidden], head))
+        answers = yield queries
+        for (_, hidden), logits in zip(now, answers, strict=True):
+            for place, row in zip(hidden, log_softmax(logits), strict=True):
+                found[place] = keep(place, row)
+    return {place: found[place] for place in places}
+
+
+def side_by_side(
+    generators: Sequence[Generator[list[Query], list[FloatArray], T]],
+) -> Generator[list[Query], list[FloatArray], list[T]]:
+    """Run generators together, so that what they ask at one time shares its batches."""
+    results: dict[int, T] = {}
+    answers: dict[int, list[FloatArray] | None] = dict.fromkeys(range(len(generators)))
+    while answers:
+        asked: dict[int, list[Query]] = {}
+        for i, answer in answers.items():
+            try:
+                asked[i] = generators[i].send(answer)  # type: ignore[arg-type]
+            except StopIteration as stop:
+                results[i] = stop.value
+        if asked:
+            outputs = iter((yield [query for queries in asked.values() for query in queries]))
+            answers = {i: [next(outputs) for _ in queries] for i, queries in asked.items()}
+        else:
+            answers = {}
+    return [results[i] for i in range(len(generators))]
+
+
+def passes(length: int, places: Sequence[int], room: int) -> list[Pass]:
+    """Windows of the text, each with the places to mask in it at once; the first to do last."""
+    spans = windows.overlapping(length, room)
+    found: list[Pass] = []
+    for span, (first, last) in zip(spans, windows.cores(spans), strict=True):
+        together: dict[int, list[int]] = {}
+        for place in places:
+            if first <= place < last:
+                together.setdefault(place % APART, []).append(place)
+        found += [(span, hidden) for hidden in together.values()]
+    return found[::-1]

@@ -1,0 +1,67 @@
+"""Words given to choose from, of any length, at a mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+
+from qingyu.errors import InputError
+from qingyu.numbers import FloatArray, log_softmax
+from qingyu.query import Query
+from qingyu.tasks.parts.blanks import Blanks
+from qingyu.tasks.parts.parameters import checked_strings
+from qingyu.text.tokenizer import Tokenizer
+
+
+def pieces_of(
+    tokenizer: Tokenizer, targets: str | Sequence[str], name: str = "targets"
+) -> dict[str, list[int]]:
+    """Each target once, with its tokens. Raises InputError where the vocabulary cannot spell it."""
+    found = {}
+    for target in checked_strings([targets] if isinstance(targets, str) else targets, name):
+        known = tokenizer.token_to_id(target)
+        ids = tokenizer.tokens(target).ids if known is None else [known]
+        if not ids or tokenizer.unk_id in ids:
+            raise InputError(
+                f"{name} 中的「{target}」含有词表之外的字符。",
+                f"“{target}” in {name} has characters that the vocabulary does not have.",
+            )
+        found[target] = ids
+    return found
+
+
+def score_targets(
+    blanks: Blanks, pieces: dict[str, list[int]]
+) -> Generator[list[Query], list[FloatArray], list[dict[str, float]]]:
+    """For each mask, the probability of each target there, the other masks left as they are.
+
+    A target of several pieces is the product, from left to right, of each piece's probability with
+    itself and those after it masked: "within word, left to right" of Kauf and Ivanova 2023, "A
+    Better Way to Do Masked Language Model Scoring". One piece: its probability at the mask.
+    """
+    tokenizer = blanks.context.tokenizer
+    mask_id = tokenizer.mask_id or 0
+    # What a query shows: a mask by number, the pieces before, and how many are still to come.
+    asked: dict[tuple[int, tuple[int, ...], int], dict[int, float]] = {}
+    for number in range(len(blanks.masks)):
+        for ids in pieces.values():
+            for i, token_id in enumerate(ids):
+                asked.setdefault((number, tuple(ids[:i]), len(ids) - i), {})[token_id] = 0.0
+    queries = [
+        blanks.spread(number, [*before, *[mask_id] * left], len(before))
+        for number, before, left in asked
+    ]
+    for wanted, logits in zip(asked.values(), (yield queries), strict=True):
+        row = log_softmax(logits[0])
+        for token_id in wanted:
+            wanted[token_id] = float(row[token_id])
+    return [
+        {
+            target: math.exp(
+                sum(asked[number, tuple(ids[:i]), len(ids) - i][token_id]
+                    for i, token_id in enumerate(ids))
+            )
+            for target, ids in pieces.items()
+        }
+        for number in range(len(blanks.masks))
+    ]  # fmt: skip

@@ -1,0 +1,174 @@
+"""The task shapes of Hugging Face's inference clients: `{"inputs", "parameters"}` in, theirs out.
+
+`POST /pipeline/{task}/{model}`, or `POST /models/{model}` where the task follows from what is sent
+or else from what the model can do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.tasks.registry import supported
+from qingyu.web.state import state_of
+
+from .exchange import FOREIGN_ERRORS, body_of, compute, json_response, read
+from .tasks import BY_TASK
+from .validation import parse, parse_value
+
+MODEL_TASKS = ("fill-mask", "text-classification", "token-classification", "feature-extraction")
+
+
+class PipelineRequest(BaseModel):
+    """Beside these, fields at the root count as parameters."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    inputs: Any = Field(
+        description="文本、文本列表，或任务自己的对象 / a text, texts, or the task's own object",
+        examples=["今天天气真[MASK]啊。"],
+    )
+    parameters: dict[str, Any] = Field(default={}, description="任务参数 / of the task")
+    options: dict[str, Any] = Field(default={}, description="忽略 / ignored")
+
+    def all_parameters(self) -> dict[str, Any]:
+        return {**(self.model_extra or {}), **self.parameters}
+
+
+BODY = PipelineRequest
+router = APIRouter(tags=["huggingface"])
+
+
+@router.post(
+    "/models/{model}",
+    summary="按模型推理 / by model",
+    response_model=None,
+    responses=FOREIGN_ERRORS,
+    openapi_extra=body_of(PipelineRequest),
+)
+async def by_model(request: Request, model: str) -> Response:
+    wanted = parse(PipelineRequest, await read(request))
+    bundle = state_of(request).service.registry.state(model)
+    task = guessed(wanted, supported(bundle.manifest.heads))
+    return await answer(request, task, model, wanted)
+
+
+@router.post(
+    "/pipeline/{task}/{model}",
+    summary="按任务推理 / by task",
+    response_model=None,
+    responses=FOREIGN_ERRORS,
+    openapi_extra=body_of(PipelineRequest),
+)
+async def by_task(request: Request, task: str, model: str) -> Response:
+    return await answer(request, task, model, parse(PipelineRequest, await read(request)))
+
+
+async def answer(request: Request, task: str, model: str, wanted: PipelineRequest) -> Response:
+    if task not in SHAPES:
+        raise TaskNotSupportedError(
+            f"没有任务 {task[:40]!r}；可用的任务：{'、'.join(SHAPES)}。",
+            f"No task {task[:40]!r}; there are: {', '.join(SHAPES)}.",
+        )
+    parameters = wanted.all_parameters()
+    body = {**fields(task, wanted.inputs), **translated(task, parameters), "model": model}
+    ours = parse_value(BY_TASK[task].request, body)
+    answers = await compute(request, model, ours.calls())
+    results = [json.loads(one.body) for one in answers]
+    shape = SHAPES[task]
+    if task == "sentence-similarity":
+        return json_response(shape(results[0], parameters))
+    shaped = [shape(result, parameters) for result in results]
+    single = isinstance(wanted.inputs, str | dict) and task != "text-classification"
+    return json_response(shaped[0] if single else shaped)
+
+
+def guessed(wanted: PipelineRequest, available: list[str]) -> str:
+    """The task that what is sent belongs to, else the first that the model can do."""
+    if isinstance(wanted.inputs, dict) and "source_sentence" in wanted.inputs:
+        return "sentence-similarity"
+    if "candidate_labels" in wanted.all_parameters():
+        return "zero-shot-classification"
+    return next((task for task in MODEL_TASKS if task in available), MODEL_TASKS[-1])
+
+
+def fields(task: str, inputs: Any) -> dict[str, Any]:
+    """`inputs` as the fields of our own request. Raises InputError."""
+    if task == "sentence-similarity":
+        if isinstance(inputs, dict) and set(inputs) == {"source_sentence", "sentences"}:
+            return {"query": inputs["source_sentence"], "texts": inputs["sentences"]}
+        raise InputError(
+            "inputs 应为 {source_sentence, sentences}。",
+            "inputs should be {source_sentence, sentences}.",
+        )
+    if task == "text-classification" and isinstance(inputs, dict):
+        return {name: inputs[name] for name in inputs if name in {"text", "text_pair"}}
+    return {"text": inputs}
+
+
+def translated(task: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters under our names; one that we have not is left for the check to refuse."""
+    found = dict(parameters)
+    if task == "feature-extraction" and isinstance(found.get("truncate"), bool):
+        found["truncate"] = "end" if found["truncate"] else "error"
+    return found
+
+
+def _fill_mask(result: Any, _: dict[str, Any]) -> Any:
+    masks = [
+        [
+            {
+                "score": one["score"],
+                "token": one["token_id"],
+                "token_str": one["token"],
+                "sequence": one["sequence"],
+            }
+            for one in mask["candidates"]
+        ]
+        for mask in result["masks"]
+    ]
+    return masks[0] if len(masks) == 1 else masks
+
+
+def _labels(result: Any, _: dict[str, Any]) -> Any:
+    pairs = zip(result["labels"], result["scores"], strict=True)
+    return [{"label": label, "score": score} for label, score in pairs]
+
+
+def _entities(result: Any, parameters: dict[str, Any]) -> Any:
+    name = "entity" if parameters.get("aggregation_strategy") == "none" else "entity_group"
+    return [
+        {
+            name: one["label"],
+            "score": one["score"],
+            "word": one["text"],
+            "start": one["start"],
+            "end": one["end"],
+        }
+        for one in result["entities"]
+    ]
+
+
+def _similarities(result: Any, _: dict[str, Any]) -> Any:
+    by_index = {one["index"]: one["score"] for one in result["ranking"]}
+    return [by_index[index] for index in sorted(by_index)]
+
+
+def _embedding(result: Any, _: dict[str, Any]) -> Any:
+    return result["embedding"]
+
+
+SHAPES: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "fill-mask": _fill_mask,
+    "text-classification": _labels,
+    "zero-shot-classification": _labels,
+    "token-classification": _entities,
+    "sentence-similarity": _similarities,
+    "feature-extraction": _embedding,
+}

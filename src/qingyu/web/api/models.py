@@ -1,0 +1,66 @@
+"""Which bundles there are, as /v1/models tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from qingyu.service.slots import BundleState
+from qingyu.tasks.registry import supported
+from qingyu.web.state import state_of
+
+router = APIRouter(tags=["models"])
+
+
+class ModelInfo(BaseModel):
+    name: str
+    family: str
+    precision: str
+    tasks: list[str]
+    bytes: int = Field(description="磁盘占用 / size on disk")
+    parameters: int
+    loaded: bool
+    pinned: bool
+    memory_bytes: int = Field(description="内存占用，未载入为 0 / in memory, 0 if not loaded")
+    digest: str
+    licence: str
+    accuracy: dict[str, Any] = Field(description="与未压缩时的比较 / against its uncompressed self")
+
+
+class ModelsResponse(BaseModel):
+    models: list[ModelInfo]
+    default: str
+    memory_budget_bytes: int | None = Field(
+        description="模型内存的上限，无则为 null / most that models may take, null if unbounded"
+    )
+
+
+@router.get("/v1/models", summary="有哪些模型 / which models there are")
+async def models(request: Request) -> ModelsResponse:
+    state = state_of(request)
+    found = [model_info(one) for one in state.service.registry.states()]
+    return ModelsResponse(
+        models=found,
+        default=state.default,
+        memory_budget_bytes=state.service.registry.budget,
+    )
+
+
+def model_info(bundle: BundleState) -> ModelInfo:
+    manifest = bundle.manifest
+    return ModelInfo(
+        name=bundle.name,
+        family=manifest.family,
+        precision=manifest.precision,
+        tasks=supported(manifest.heads),
+        bytes=manifest.bytes,
+        parameters=manifest.sizes.parameters,
+        loaded=bundle.loaded,
+        pinned=bundle.pinned,
+        memory_bytes=bundle.memory_bytes,
+        digest=manifest.digest,
+        licence=manifest.licence,
+        accuracy=manifest.accuracy,
+    )

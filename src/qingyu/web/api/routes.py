@@ -1,0 +1,104 @@
+"""The typed interface: /v1/<task>, and /predict for clients that exist."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from starlette.responses import Response
+
+from qingyu.errors import NoMaskError, QingyuError
+from qingyu.web.edge.context import context_of
+from qingyu.web.edge.errors import error_response
+
+from .exchange import ERRORS, body_of, compute, envelope, json_response, read
+from .stream import KIND, streamed, wants_lines
+from .tasks import ROWS, Row
+from .validation import parse
+from .wire import FillMaskRequest, TaskRequest
+
+LINES = {KIND: {"schema": {"type": "string", "description": "逐行回答 / line by line"}}}
+
+
+def task_router() -> APIRouter:
+    """One endpoint a row of the table."""
+    router = APIRouter(prefix="/v1", tags=["tasks"])
+    for row in ROWS:
+        _add(router, row)
+    return router
+
+
+def _add(router: APIRouter, row: Row) -> None:
+    async def endpoint(request: Request) -> Response:
+        wanted: TaskRequest = parse(row.request, await read(request))
+        calls = wanted.calls()
+        if wants_lines(request):
+            return await streamed(request, wanted.model, calls)
+        return envelope(request, await compute(request, wanted.model, calls))
+
+    results: Any = list[row.result]  # type: ignore[name-defined]  # known when it runs
+    described = create_model(
+        f"{row.request.__name__.removesuffix('Request')}Response",
+        model=(str, ...),
+        results=(results, ...),
+        tokens=(int, Field(description="读入的词元数 / tokens read")),
+        elapsed_ms=(float, Field(description="服务端用时（毫秒）/ time taken here, in ms")),
+    )
+    router.add_api_route(
+        f"/{row.path}",
+        endpoint,
+        methods=["POST"],
+        summary=row.summary,
+        name=row.task,
+        response_model=None,
+        responses={200: {"model": described, "content": LINES}, **ERRORS},
+        openapi_extra=body_of(row.request),
+    )
+
+
+class PredictRequest(BaseModel):
+    """What clients of existing fill-mask services send; whatever else it carries is ignored."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    text: str = Field(examples=["今天天气真[MASK]啊，适合出去玩。"])
+
+
+class Scored(BaseModel):
+    token: str
+    score: float
+
+
+class PredictResponse(BaseModel):
+    results: list[Scored] | list[list[Scored]] = Field(
+        description="一个空时为候选列表，多个空时每空一个 / one list for a mask, lists for several"
+    )
+
+
+BODY = PredictRequest
+router = APIRouter()
+
+
+@router.post(
+    "/predict",
+    tags=["tasks"],
+    summary="语义填空（兼容既有客户端）/ fill-mask as existing clients send it",
+    response_model=None,
+    responses={200: {"model": PredictResponse}, **ERRORS},
+    openapi_extra=body_of(PredictRequest),
+)
+async def predict(request: Request) -> Response:
+    wanted = parse(PredictRequest, await read(request))
+    try:
+        answers = await compute(request, None, FillMaskRequest(text=wanted.text).calls())
+    except NoMaskError as error:
+        told = QingyuError("未找到 [MASK] 标记", error.en)
+        told.code = context_of(request).error = error.code
+        return error_response(told, request.scope, context_of(request).request_id, status=400)
+    masks = [
+        [{"token": one["token"], "score": one["score"]} for one in mask["candidates"]]
+        for mask in json.loads(answers[0].body)["masks"]
+    ]
+    return json_response({"results": masks[0] if len(masks) == 1 else masks})

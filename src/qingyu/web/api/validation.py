@@ -1,0 +1,122 @@
+"""From bytes to a checked request, or one clear error in both languages."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from qingyu.web.edge.errors import RequestError
+
+M = TypeVar("M", bound=BaseModel)
+
+# pydantic's error types that clients meet, with what to say; {..} is filled from its context.
+WORDS = {
+    "missing": ("缺少此字段", "is missing"),
+    "extra_forbidden": ("没有这个字段", "is not a field"),
+    "string_type": ("应为字符串", "should be a string"),
+    "int_type": ("应为整数", "should be a whole number"),
+    "int_from_float": ("应为整数", "should be a whole number"),
+    "int_parsing_size": ("数字过大", "is too large a number"),
+    "float_type": ("应为数字", "should be a number"),
+    "finite_number": ("应为有限的数字", "should be a finite number"),
+    "bool_type": ("应为 true 或 false", "should be true or false"),
+    "text_or_list": ("应为字符串或字符串列表", "should be a string or a list of strings"),
+    "list_type": ("应为列表", "should be a list"),
+    "dict_type": ("应为对象", "should be an object"),
+    "model_type": ("应为 JSON 对象", "should be a JSON object"),
+    "model_attributes_type": ("应为 JSON 对象", "should be a JSON object"),
+    "literal_error": ("应为 {expected} 之一", "should be one of {expected}"),
+    "greater_than": ("应大于 {gt}", "should be greater than {gt}"),
+    "greater_than_equal": ("应不小于 {ge}", "should be at least {ge}"),
+    "less_than": ("应小于 {lt}", "should be less than {lt}"),
+    "less_than_equal": ("应不大于 {le}", "should be at most {le}"),
+    "too_short": ("至少 {min_length} 项", "should have at least {min_length} items"),
+    "too_long": ("至多 {max_length} 项", "should have at most {max_length} items"),
+    "string_too_short": (
+        "至少 {min_length} 个字符",
+        "needs {min_length} characters or more",
+    ),
+    "string_too_long": ("至多 {max_length} 个字符", "takes {max_length} characters or fewer"),
+    "string_unicode": ("不是有效的文字", "is not valid text"),
+}
+SHOWN = 3
+
+
+def parse(model: type[M], body: bytes) -> M:
+    """Raises RequestError: malformed_json and not_utf8 (400), invalid_request (422)."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _readable(error, body) from None
+    except RecursionError:
+        raise _malformed("nested too deeply") from None
+
+
+def parse_value(model: type[M], value: object) -> M:
+    """The same for what is JSON already."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _readable(error, b"") from None
+
+
+def _readable(error: ValidationError, body: bytes) -> RequestError:
+    problems = error.errors(include_url=False, include_input=False)
+    if problems[0]["type"] == "json_invalid":
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return RequestError(
+                "not_utf8", "请求体不是 UTF-8 编码。", "The body is not encoded in UTF-8."
+            )
+        return _malformed(str(problems[0].get("ctx", {}).get("error", "")))
+    return unprocessable([dict(problem) for problem in problems])
+
+
+def unprocessable(problems: list[dict[str, Any]]) -> RequestError:
+    """The first few problems, each with its field."""
+    zh, en = [], []
+    for problem in _distinct(problems)[:SHOWN]:
+        place = _place(problem["loc"])
+        context = problem.get("ctx", {})
+        words = WORDS.get(problem["type"], (problem["msg"], problem["msg"]))
+        if problem["type"] == "value_error":  # our own, in both languages
+            told = str(context["error"]).partition(" / ")
+            words, context = (told[0], told[2]), {}
+        zh.append(f"{place}{words[0].format(**context)}")
+        en.append(f"{place}{words[1].format(**context)}")
+    return RequestError("invalid_request", "；".join(zh) + "。", "; ".join(en) + ".")
+
+
+def _distinct(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One problem a place: the branches of a union complain together."""
+    places: dict[str, dict[str, Any]] = {}
+    for problem in problems:
+        place = _place(problem["loc"])
+        both = {problem["type"], places.get(place, problem)["type"]}
+        if both == {"string_type", "list_type"}:
+            problem = {**problem, "type": "text_or_list"}
+        places[place] = problem
+    return list(places.values())
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """`("text", "list[str]", 3)` -> "text[3] ": names of union branches are ours, not theirs."""
+    text = ""
+    for part in loc:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part in {"str", "list[str]", "body"}:
+            continue
+        else:
+            text += f".{part[:40]}" if text else part[:40]
+    return f"{text} " if text else ""
+
+
+def _malformed(detail: str) -> RequestError:
+    return RequestError(
+        "malformed_json",
+        f"请求体不是有效的 JSON：{detail}。",
+        f"The body is not valid JSON: {detail}.",
+    )
