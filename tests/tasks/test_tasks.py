@@ -21,6 +21,7 @@ from qingyu.numbers import FloatArray
 from qingyu.query import Query, Steps
 from qingyu.tasks import registry
 from qingyu.tasks.context import Context
+from qingyu.tasks.drive import complete
 from qingyu.text import windows
 from qingyu.text.tokenizer import Tokenizer
 
@@ -40,13 +41,13 @@ def a_context(tokenizer: Tokenizer, heads: dict[str, HeadInfo], max_tokens: int 
 def drive(steps: Steps[Any], answer: Answer) -> tuple[Any, list[list[Query]]]:
     """The result of a task whose queries `answer` answers, and what it asked in each round."""
     asked: list[list[Query]] = []
-    answers: list[FloatArray] | None = None
-    while True:
-        try:
-            asked.append(steps.send(answers))  # type: ignore[arg-type]
-        except StopIteration as stop:
-            return stop.value, asked
-        answers = [np.asarray(answer(query), np.float32) for query in asked[-1]]
+
+    def run(queries: list[Query]) -> list[FloatArray]:
+        asked.append(queries)
+        return [np.asarray(answer(query), np.float32) for query in queries]
+
+    [result] = complete([steps], run)
+    return result, asked
 
 
 def classifier(*labels: str, problem: Any = "single_label") -> dict[str, HeadInfo]:

@@ -15,12 +15,10 @@ from qingyu.query import Query, Steps
 from qingyu.results import Result, SimilarityResult
 from qingyu.tasks import registry
 from qingyu.tasks.context import Context
+from qingyu.tasks.drive import complete
 from qingyu.text.tokenizer import Tokenizer
 
 R = TypeVar("R", bound=Result)
-
-AT_ONCE = 256  # texts whose queries wait in memory together
-ROWS_AT_ONCE = 1024  # and rows of answers, a vocabulary long each where masks are filled
 
 
 def load(model: str | Path = bundle.DEFAULT, *, threads: int | None = None) -> Model:
@@ -131,25 +129,4 @@ class Model:
 
     def complete_all(self, tasks: Sequence[Steps[R]]) -> list[R]:
         """Drive many tasks to their results, in order, batching their queries together."""
-        results: dict[int, R] = {}
-        coming = iter(enumerate(tasks))
-        waiting: dict[int, list[Query]] = {}
-
-        def advance(index: int, answers: list[FloatArray] | None) -> None:
-            try:
-                waiting[index] = tasks[index].send(answers)  # type: ignore[arg-type]
-            except StopIteration as stop:
-                results[index] = stop.value
-
-        while len(results) < len(tasks):
-            rows = sum(len(q.positions) for asked in waiting.values() for q in asked)
-            while rows < ROWS_AT_ONCE and len(waiting) < AT_ONCE:
-                if (one := next(coming, None)) is None:
-                    break
-                advance(one[0], None)
-                rows += sum(len(q.positions) for q in waiting.get(one[0], []))
-            asked, waiting = waiting, {}
-            outputs = iter(self.run([query for queries in asked.values() for query in queries]))
-            for index, queries in asked.items():
-                advance(index, [next(outputs) for _ in queries])
-        return [results[index] for index in range(len(tasks))]
+        return complete(tasks, self.run)

@@ -1,17 +1,18 @@
-"""Driving the generators of tasks: what is computed between two visits to the model."""
+"""Calls of tasks: what is computed between two visits to the model, and their answers."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from qingyu.errors import QingyuError
 from qingyu.numbers import FloatArray
-from qingyu.query import Query, Steps
+from qingyu.query import Query
 from qingyu.results import Result
+from qingyu.tasks.drive import Running
 
 from .errors import InferenceError
 from .slots import Model
@@ -63,8 +64,7 @@ class Work:
     """A call under way: what it asks the model next, and in the end its answer or error."""
 
     call: Call
-    steps: Steps[Any] | None = None
-    queries: Sequence[Query] = ()
+    running: Running[Any] | None = None
     tokens: int = 0
     answer: Answer | None = None
     error: QingyuError | None = None
@@ -73,48 +73,39 @@ class Work:
     def over(self) -> bool:
         return self.answer is not None or self.error is not None
 
+    @property
+    def queries(self) -> Sequence[Query]:
+        return () if self.running is None else self.running.queries
+
     def start(self, model: Model) -> None:
         """Tokenise: the first queries."""
         call = self.call
         try:
-            self.steps = model.steps(call.task, *call.inputs, **dict(call.parameters))
+            self.running = Running(model.steps(call.task, *call.inputs, **dict(call.parameters)))
+            self._advanced(self.running)
         except Exception as error:  # noqa: BLE001 - what one call does wrong is its own affair
             self.error = _told(error)
-        else:
-            self._advance(self.steps, None)
 
-    def go_on(self, answers: list[FloatArray]) -> None:
+    def advance(self, answers: list[FloatArray]) -> None:
         """Turn the model's answers into the next queries or the final answer."""
-        if self.steps is not None:
-            self._advance(self.steps, answers)
-
-    def _advance(self, steps: Steps[Any], answers: list[FloatArray] | None) -> None:
+        if self.running is None:
+            return
         try:
-            self.queries = steps.send(answers)  # type: ignore[arg-type]
-            while not self.queries:
-                self.queries = steps.send([])
-            self.tokens += sum(query.cost for query in self.queries)
-        except StopIteration as stop:
-            self._finish(stop.value)
+            self.running.advance(answers)
+            self._advanced(self.running)
         except Exception as error:  # noqa: BLE001 - as above
             self.error = _told(error)
 
-    def _finish(self, result: object) -> None:
-        try:
-            self.answer = Answer(encode(result), self.tokens)
-        except (TypeError, ValueError, UnicodeEncodeError) as error:
-            self.error = _told(error)
+    def _advanced(self, running: Running[Any]) -> None:
+        if running.over:
+            self.answer = Answer(encode(running.result), self.tokens)
+        else:
+            self.tokens += sum(query.cost for query in running.queries)
 
 
 def start_all(model: Model, works: Iterable[Work]) -> None:
     for work in works:
         work.start(model)
-
-
-def go_on_all(works: Iterable[Work], answers: Iterator[FloatArray]) -> None:
-    """Deal out answers in the order in which the queries of `works` were asked."""
-    for work in works:
-        work.go_on([next(answers) for _ in work.queries])
 
 
 def encode(result: object) -> bytes:

@@ -13,9 +13,10 @@ from typing import Any, cast
 from qingyu.engine import heap
 from qingyu.engine.batch import neighbours
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
+from qingyu.tasks.drive import deal
 
 from .cache import Cache, key_of
-from .calls import Answer, Call, Work, go_on_all, start_all
+from .calls import Answer, Call, Work, start_all
 from .errors import InferenceError, ItemError, RequestTooLargeError, StoppingError
 from .registry import Registry
 from .scheduler import Scheduler
@@ -195,9 +196,9 @@ class Service:
             except DeadlineError:  # it is the whole request's, not this round's
                 raise DeadlineError(flight.seconds or 0.0) from None
             if sum(map(len, answers)) <= INLINE_POSITIONS:
-                go_on_all(flight.turn, iter(answers))
+                deal(iter(answers), flight.turn)
             else:
-                await self._in_thread(go_on_all, flight.turn, iter(answers))
+                await self._in_thread(deal, iter(answers), flight.turn)
             self._queue(loaded, flight)
 
     def _queue(self, loaded: Loaded, flight: Flight) -> None:

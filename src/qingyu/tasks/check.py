@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qingyu.numbers import FloatArray, IntArray
-from qingyu.query import Query, Steps
+from qingyu.query import Steps
 from qingyu.results import Candidate, CheckResult, Suspect
 from qingyu.tasks.context import Context
+from qingyu.tasks.drive import together
 from qingyu.tasks.fill_mask import replaced
 from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.masking import predicted, side_by_side
+from qingyu.tasks.parts.masking import predicted
 from qingyu.tasks.parts.parameters import checked_count, checked_text, wrong
 
 NAME = "check"
@@ -81,7 +82,7 @@ def check(
         )
         if not grave:
             break
-        tried = yield from side_by_side([fitting(context, head, ids, one) for one in grave])
+        tried = yield from together([fitting(context, head, ids, one) for one in grave])
         worst = clear_of_each_other(
             [one for one in tried if one.gain >= threshold], lambda one: one.gain
         )
@@ -119,9 +120,7 @@ def doubt(place: int, token_id: int, row: FloatArray, allowed: IntArray, top_k: 
     return Doubt(place, float(row[token_id]), tuple(better[:top_k]))
 
 
-def fitting(
-    context: Context, head: str, ids: Sequence[int], one: Doubt
-) -> Generator[list[Query], list[FloatArray], Doubt]:
+def fitting(context: Context, head: str, ids: Sequence[int], one: Doubt) -> Steps[Doubt]:
     """A doubt with its candidates in the order in which they fit, and its gain.
 
     Put in, a candidate fits by its own log-probability and the sum of its neighbours'.
@@ -132,7 +131,7 @@ def fitting(
     near.remove(place)
     rivals = [(ids[one.place], one.log_prob), *one.better[:RIVALS]]
     before, after = ids[start : one.place], ids[one.place + 1 : end]
-    beside = yield from side_by_side(
+    beside = yield from together(
         [_likelihood(context, head, [*before, rival, *after], near) for rival, _ in rivals]
     )
     fits = [own + around for (_, own), around in zip(rivals, beside, strict=True)]
@@ -143,7 +142,7 @@ def fitting(
 
 def _likelihood(
     context: Context, head: str, ids: Sequence[int], places: Sequence[int]
-) -> Generator[list[Query], list[FloatArray], float]:
+) -> Steps[float]:
     """The sum of the log-probabilities of the tokens at some places."""
     found = yield from predicted(
         context, head, ids, places, lambda place, row: float(row[ids[place]])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 from qingyu.numbers import FloatArray, log_softmax
-from qingyu.query import Query
+from qingyu.query import Steps
 from qingyu.results import Span
 from qingyu.tasks.context import Context
 from qingyu.text import windows
@@ -27,7 +27,7 @@ def predicted(
     ids: Sequence[int],
     places: Sequence[int],
     keep: Callable[[int, FloatArray], T],
-) -> Generator[list[Query], list[FloatArray], dict[int, T]]:
+) -> Steps[dict[int, T]]:
     """For each of `places`, `keep(place, log-probabilities [vocabulary])` of what is there masked.
 
     `ids` may be longer than the model reads: then a place is predicted in the one of several
@@ -53,27 +53,6 @@ def predicted(
             for place, row in zip(hidden, log_softmax(logits), strict=True):
                 found[place] = keep(place, row)
     return {place: found[place] for place in places}
-
-
-def side_by_side(
-    generators: Sequence[Generator[list[Query], list[FloatArray], T]],
-) -> Generator[list[Query], list[FloatArray], list[T]]:
-    """Run generators together, so that what they ask at one time shares its batches."""
-    results: dict[int, T] = {}
-    answers: dict[int, list[FloatArray] | None] = dict.fromkeys(range(len(generators)))
-    while answers:
-        asked: dict[int, list[Query]] = {}
-        for i, answer in answers.items():
-            try:
-                asked[i] = generators[i].send(answer)  # type: ignore[arg-type]
-            except StopIteration as stop:
-                results[i] = stop.value
-        if asked:
-            outputs = iter((yield [query for queries in asked.values() for query in queries]))
-            answers = {i: [next(outputs) for _ in queries] for i, queries in asked.items()}
-        else:
-            answers = {}
-    return [results[i] for i in range(len(generators))]
 
 
 def passes(length: int, places: Sequence[int], room: int) -> list[Pass]:
