@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qingyu.errors import InputError, TooManyMasksError
-from qingyu.numbers import FloatArray, IntArray, softmax
+from qingyu.numbers import FloatArray, IntArray
 from qingyu.query import Steps
 from qingyu.results import Alternative, Candidate, FillMaskResult, MaskFill, Span, Truncate
 from qingyu.tasks.context import Context
@@ -18,6 +18,7 @@ from qingyu.tasks.parts.beam import fill_together
 from qingyu.tasks.parts.blanks import MASK, Blanks, find_blanks
 from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text
 from qingyu.tasks.parts.targets import pieces_of, score_targets
+from qingyu.tasks.parts.words import ask_words
 from qingyu.tasks.text2text import fill_by_writing
 from qingyu.text.lexicon import Lexicon
 from qingyu.text.tokenizer import Tokenizer
@@ -75,12 +76,11 @@ def fill_mask(
             window: [i for i, other in enumerate(blanks.windows) if other == window]
             for window in dict.fromkeys(blanks.windows)
         }
-        answers = yield [blanks.query(asked, {}) for asked in numbers.values()]
+        answers = yield from ask_words([blanks.query(asked, {}) for asked in numbers.values()])
+        rows = [row for words in answers for row in words.probabilities()]
         found = [
             likeliest(tokenizer, row, top_k, allowed)
-            for row, allowed in zip(
-                np.concatenate(answers), _allowed(blanks, admitted), strict=True
-            )
+            for row, allowed in zip(rows, _allowed(blanks, admitted), strict=True)
         ]
     fills = tuple(
         MaskFill(*span, tuple(Candidate(*word, replaced(text, [span], word[:1])) for word in words))
@@ -113,13 +113,12 @@ def fill_mask(
 
 
 def likeliest(
-    tokenizer: Tokenizer, logits: FloatArray, top_k: int, allowed: IntArray | None
+    tokenizer: Tokenizer, scores: FloatArray, top_k: int, allowed: IntArray | None
 ) -> list[tuple[str, int | None, float]]:
     """Word, id and probability of the likeliest tokens, of `allowed` or of all but special ones.
 
-    Probabilities are a softmax over the whole vocabulary whatever is allowed.
+    `scores` are probabilities [vocabulary], of the whole of it whatever is allowed.
     """
-    scores = softmax(logits)
     if allowed is None:
         wanted = min(top_k + len(tokenizer.special_ids), len(scores))
         best = np.flatnonzero(scores >= np.partition(scores, -wanted)[-wanted])

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qingyu.numbers import FloatArray, IntArray, log_softmax
+from qingyu.numbers import FloatArray, IntArray
 from qingyu.query import Query
 from qingyu.tasks.parts.blanks import Blanks
+from qingyu.tasks.parts.words import ask_words
 from qingyu.text.lexicon import Lexicon
 from qingyu.text.tokenizer import Tokenizer
 
@@ -44,11 +45,11 @@ def fill_together(
         words = lexicon.spelt(tokenizer, len(run)) if lexicon and lexicon.words else None
         for number in run:
             queries = [blanks.query([number], dict(enumerate(one.ids))) for one in beam]
-            answers = yield queries
+            answers = yield from ask_words(queries)
             grown: list[Filling] = []
-            for one, logits in zip(beam, answers, strict=True):
+            for one, answer in zip(beam, answers, strict=True):
                 begun = one.ids[run[0] :]
-                row = log_softmax(logits[0])
+                row = answer.log_probabilities()[0]
                 allowed = tokenizer.plain_ids if words is None else _next(words, begun)
                 best = allowed[np.argsort(-row[allowed], kind="stable")[:width]]
                 grown += [

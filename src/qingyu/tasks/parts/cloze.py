@@ -14,11 +14,12 @@ from collections.abc import Generator, Mapping, Sequence
 import numpy as np
 
 from qingyu.errors import TextTooLongError
-from qingyu.numbers import FloatArray, log_softmax, softmax
+from qingyu.numbers import FloatArray, softmax
 from qingyu.query import Query
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts.parameters import wrong
 from qingyu.tasks.parts.targets import pieces_of
+from qingyu.tasks.parts.words import ask_words
 from qingyu.text.reading import Reading, read
 
 
@@ -54,7 +55,8 @@ def cloze(
             for length in lengths:
                 ids = [*part, *before, *mask * length, *after]
                 queries.append(context.query(ids, range(start, start + length), head))
-    rows = [log_softmax(logits) for logits in (yield queries)]
+    answers = yield from ask_words(queries)
+    rows = [answer.log_probabilities() for answer in answers]
 
     shape = (1 + len(reading.spans), len(patterns), len(words))
     found = np.empty(shape, np.float32)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-from qingyu.numbers import FloatArray, log_softmax
+from qingyu.numbers import FloatArray
 from qingyu.query import Steps
 from qingyu.results import Span
 from qingyu.tasks.context import Context
+from qingyu.tasks.parts.words import ask_words
 from qingyu.text import windows
 
 T = TypeVar("T")
@@ -48,9 +49,9 @@ def predicted(
             for place in hidden:
                 masked[place - start] = mask_id
             queries.append(context.query(masked, [place - start for place in hidden], head))
-        answers = yield queries
-        for (_, hidden), logits in zip(now, answers, strict=True):
-            for place, row in zip(hidden, log_softmax(logits), strict=True):
+        answers = yield from ask_words(queries)
+        for (_, hidden), answer in zip(now, answers, strict=True):
+            for place, row in zip(hidden, answer.log_probabilities(), strict=True):
                 found[place] = keep(place, row)
     return {place: found[place] for place in places}
 

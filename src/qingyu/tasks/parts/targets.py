@@ -6,10 +6,11 @@ import math
 from collections.abc import Generator, Sequence
 
 from qingyu.errors import InputError
-from qingyu.numbers import FloatArray, log_softmax
+from qingyu.numbers import FloatArray
 from qingyu.query import Query
 from qingyu.tasks.parts.blanks import Blanks
 from qingyu.tasks.parts.parameters import checked_strings
+from qingyu.tasks.parts.words import ask_words
 from qingyu.text.tokenizer import Tokenizer
 
 
@@ -51,8 +52,9 @@ def score_targets(
         blanks.spread(number, [*before, *[mask_id] * left], len(before))
         for number, before, left in asked
     ]
-    for wanted, logits in zip(asked.values(), (yield queries), strict=True):
-        row = log_softmax(logits[0])
+    answers = yield from ask_words(queries)
+    for wanted, answer in zip(asked.values(), answers, strict=True):
+        row = answer.log_probabilities()[0]
         for token_id in wanted:
             wanted[token_id] = float(row[token_id])
     return [
