@@ -25,6 +25,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from qingyu.machine import peak_bytes
+
 SUBJECTS = [
     "天气",
     "路上",
@@ -99,23 +101,13 @@ def write_lines(path: Path, lines: int, distinct: int, masked: bool, cell: int =
         file.writelines(f"{number},{text}{rest}\n" for number, text in enumerate(chosen))
 
 
-def highest_memory(process: int) -> int:
-    """Bytes, 0 where the process has gone."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return 0
-    found = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(found[0].split()[1]) * 1024 if found else 0
-
-
 def run(command: list[str], kill_after: float | None = None) -> tuple[float, int, bool]:
     """(seconds, highest memory, whether it ended by itself)."""
     began = time.monotonic()
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     memory = 0
     while process.poll() is None:
-        memory = max(memory, highest_memory(process.pid))
+        memory = max(memory, peak_bytes(process.pid))
         if kill_after is not None and time.monotonic() - began > kill_after:
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -11,15 +11,14 @@ from pathlib import Path
 import onnxruntime
 
 import qingyu
-from qingyu.cli import machine
-from qingyu.engine.threads import available_cpus
+from qingyu.machine import available_cpus, read_cpu, resident_bytes
 
 ROOT = Path(__file__).parent.parent
 
 
 def describe() -> str:
     """The machine, the versions and the commit that a figure belongs to."""
-    cpu = machine.read_cpu()
+    cpu = read_cpu()
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
@@ -42,7 +41,4 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 def resident_megabytes(pid: int) -> float:
     """Resident memory of a process now, in MB (Linux)."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise ValueError(f"/proc/{pid}/status tells no VmRSS")
+    return resident_bytes(pid) / 1e6

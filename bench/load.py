@@ -29,9 +29,10 @@ from load_client import Plan, Tally, run
 from load_plot import plot
 from serving import free_port, running
 
+from qingyu.machine import resident_bytes
+
 LEVELS = (1, 4, 8, 16, 64, 256)
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,7 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def rss_mb(pids: list[int]) -> float:
-    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
-    return pages * PAGE / 1e6
+    return sum(map(resident_bytes, pids)) / 1e6
 
 
 @contextmanager

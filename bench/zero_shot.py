@@ -30,7 +30,7 @@ from figures import ROOT, describe, milliseconds
 
 import qingyu
 from qingyu.build.pipeline import Options, build
-from qingyu.engine.threads import available_cpus
+from qingyu.machine import available_cpus
 
 FIVE = ["体育", "财经", "科技", "娱乐", "教育"]
 TEN = [*FIVE, "健康", "天气", "旅游", "汽车", "军事"]

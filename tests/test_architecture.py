@@ -20,6 +20,7 @@ MAX_LINES = 350
 FLOORS = {
     "errors": -1,
     "numbers": -1,
+    "machine": 0,
     "query": 0,
     "results": 0,
     "settings": 0,

@@ -14,6 +14,8 @@ from typing import Any
 
 from environments import CACHE, python
 
+from qingyu.machine import peak_bytes, resident_bytes
+
 WORKER = Path(__file__).parent / "worker.py"
 
 
@@ -75,12 +77,8 @@ class Peer:
 
     def memory(self) -> dict[str, int]:
         """Bytes resident now ("rss") and at most so far ("peak"), as Linux tells."""
-        found = {}
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            for name, field in (("rss", "VmRSS:"), ("peak", "VmHWM:")):
-                if line.startswith(field):
-                    found[name] = int(line.split()[1]) * 1024
-        return found
+        pid = self.process.pid
+        return {"rss": resident_bytes(pid), "peak": peak_bytes(pid)}
 
     def close(self) -> None:
         if self.process.poll() is None:

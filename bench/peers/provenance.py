@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import subprocess
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from environments import ROOT
+
+from qingyu.machine import read_cpu
 
 FEATURES = ("amx_int8", "amx_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
 
@@ -20,15 +21,12 @@ def provenance(threads: int) -> dict[str, Any]:
 
 def machine(threads: int) -> dict[str, Any]:
     """The processor as Linux tells it, and the interpreter of the harness."""
-    fields: dict[str, str] = {}
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        name, _, value = line.partition(":")
-        fields.setdefault(name.strip(), value.strip())
-    flags = fields.get("flags", "").split()
+    cpu = read_cpu()
+    flags = cpu.flags or frozenset()
     return {
-        "cpu": fields.get("model name", platform.machine()),
+        "cpu": cpu.model,
         "features": [name for name in FEATURES if name in flags],
-        "mhz": float(fields.get("cpu MHz", 0)),
+        "mhz": cpu.megahertz,
         "threads": threads,
         "system": platform.system(),
         "python": platform.python_version(),

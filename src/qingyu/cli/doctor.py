@@ -10,8 +10,8 @@ from typing import Literal
 
 import typer
 
-from qingyu import __version__
-from qingyu.cli import console, machine
+from qingyu import __version__, machine
+from qingyu.cli import console
 
 NEEDED = ("numpy", "onnxruntime", "tokenizers", "typer", "rich")
 SERVING = ("fastapi", "uvicorn", "pydantic-settings", "prometheus-client")
@@ -72,9 +72,9 @@ def _cpu() -> list[Finding]:
 
 
 def _threads() -> Finding:
-    from qingyu.engine.threads import available_cpus, thread_count
+    from qingyu.engine.threads import thread_count
 
-    chosen, available = thread_count(), available_cpus()
+    chosen, available = thread_count(), machine.available_cpus()
     value = f"{chosen}（可用 CPU {available} / {os.cpu_count()}；allowed by affinity and cgroup）"
     if chosen > available:
         advice = "线程多于可用 CPU，会变慢 / more threads than CPUs allowed: slower"

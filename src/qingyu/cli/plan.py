@@ -52,7 +52,8 @@ def plan(
     gpu = None if gpu_price is None else _price(gpu_price, "--gpu-price")
 
     import qingyu
-    from qingyu.engine.threads import available_cpus, thread_count
+    from qingyu.engine.threads import thread_count
+    from qingyu.machine import available_cpus
     from qingyu.scale.capacity import measure, table
     from qingyu.scale.capacity import plan as made
 

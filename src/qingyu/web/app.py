@@ -16,8 +16,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from qingyu import __version__, bundle
-from qingyu.engine.threads import available_cpus
 from qingyu.errors import QingyuError
+from qingyu.machine import available_cpus
 from qingyu.service.admission import default_bound
 from qingyu.service.memory import give_back
 from qingyu.service.registry import Registry

@@ -1,6 +1,6 @@
 """What a bundle costs on this machine: memory and time, measured in a process of its own.
 
-    python -m qingyu.build.footprint FOLDER '[[1, 16], [8, 32]]'
+    python -m qingyu.build.measure.footprint FOLDER '[[1, 16], [8, 32]]'
 
 A process of its own, because what a bundle holds cannot be told apart from what everything else
 in a process holds. Resident memory is told by Linux alone; elsewhere it is 0.
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from qingyu.bundle import Manifest
 from qingyu.errors import BundleError
+from qingyu.machine import forget_peak, peak_bytes, resident_bytes
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RUNS, LEAST_SECONDS, ENOUGH_SECONDS = 5, 0.3, 2.0
 
 
@@ -80,23 +80,6 @@ def estimated_activations(manifest: Manifest, batch: int, length: int) -> int:
     return max(attention, feed_forward)
 
 
-def _status(key: str) -> int:
-    """A line of /proc/self/status, in bytes; 0 where there is none."""
-    try:
-        lines = STATUS.read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), 0)
-
-
-def _forget_peak() -> None:
-    """Let VmHWM start again from what is resident now."""
-    try:
-        CLEAR.write_text("5")
-    except OSError:  # then the peak is that of all runs so far
-        return
-
-
 def _main(folder: str, shapes: str, threads: str = "0") -> None:
     import numpy as np
 
@@ -106,7 +89,7 @@ def _main(folder: str, shapes: str, threads: str = "0") -> None:
     from qingyu.text.tokenizer import Tokenizer
 
     manifest = bundle.read_manifest(Path(folder))
-    runtime = _status("VmRSS")
+    runtime = resident_bytes()
     tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
     network = Network(manifest, int(threads) or None)
     draw = np.random.default_rng(0)
@@ -123,18 +106,18 @@ def _main(folder: str, shapes: str, threads: str = "0") -> None:
     heads = list(manifest.heads) or [""]
     for head in heads:
         network.run(queries(1, 16, head))
-    loaded = _status("VmRSS")
+    loaded = resident_bytes()
     rows = []
     for batch, length in json.loads(shapes):
         asked = queries(batch, length, heads[0])
         network.run(asked, batch * length)
-        _forget_peak()
-        before, times = _status("VmRSS"), list[float]()
+        forget_peak()
+        before, times = resident_bytes(), list[float]()
         while (len(times) < RUNS or sum(times) < LEAST_SECONDS) and sum(times) < ENOUGH_SECONDS:
             start = time.perf_counter()
             network.run(asked, batch * length)
             times.append(time.perf_counter() - start)
-        grown = max(0, _status("VmHWM") - before)
+        grown = max(0, peak_bytes() - before)
         rows.append((batch, length, grown, statistics.median(times)))
     print(json.dumps({"runtime": runtime, "loaded": loaded, "shapes": rows}))
 

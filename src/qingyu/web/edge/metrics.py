@@ -15,7 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Scope
 
-from qingyu.service.memory import resident_bytes
+from qingyu.machine import resident_bytes
 from qingyu.service.service import Service
 
 from .context import RequestContext
