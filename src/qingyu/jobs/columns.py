@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from qingyu.errors import EmptyTextError, InputError
 
-from .errors import FileError, RowError
+from .errors import FileError, RowError, short
 from .rows import Cells
 
 Fields: TypeAlias = dict[str, Any]
@@ -29,18 +29,19 @@ class Inputs:
         """The texts of a row. Raises RowError and EmptyTextError."""
         texts = []
         for name in self.names:
+            told = short(name)
             if name not in cells:
-                raise RowError(f"没有「{name}」列。", f"has no column {name!r}.")
+                raise RowError(f"没有「{told}」列。", f"has no column {told!r}.")
             value = cells[name]
             if value is not None and not isinstance(value, str | int | float):
-                raise RowError(f"「{name}」列不是文字。", f"holds no text in column {name!r}.")
+                raise RowError(f"「{told}」列不是文字。", f"holds no text in column {told!r}.")
             text = "" if value is None else str(value)
             if not text.strip():
                 raise EmptyTextError
             if max_characters is not None and len(text) > max_characters:
                 raise RowError(
-                    f"「{name}」列有 {len(text)} 个字符，最多 {max_characters} 个。",
-                    f"holds {len(text)} characters in column {name!r}; {max_characters} are read.",
+                    f"「{told}」列有 {len(text)} 个字符，最多 {max_characters} 个。",
+                    f"holds {len(text)} characters in column {told!r}; {max_characters} are read.",
                 )
             texts.append(text)
         return tuple(texts)
@@ -64,12 +65,14 @@ def choose(task: str, wanted: Sequence[str | None], available: Sequence[str]) ->
         elif len(available) == len(usual):
             names = list(available)
     if missing or not names:
-        listed = "、".join(available[:LISTED])
-        what_zh = f"没有「{missing[0]}」列" if missing else "不知道该读哪一列"
-        what_en = f"has no column {missing[0]!r}" if missing else "leaves open which column to read"
+        listed = [short(name) for name in available[:LISTED]]
+        what_zh, what_en = "不知道该读哪一列", "leaves open which column to read"
+        if missing:
+            name = short(missing[0])
+            what_zh, what_en = f"没有「{name}」列", f"has no column {name!r}"
         raise FileError(
-            f"输入{what_zh}；有：{listed}。用 --column 指定。",
-            f"The input {what_en}; there are: {', '.join(available[:LISTED])}. Name it: --column.",
+            f"输入{what_zh}；有：{'、'.join(listed)}。用 --column 指定。",
+            f"The input {what_en}; there are: {', '.join(listed)}. Name it: --column.",
         )
     if task in PAIRED and len(names) != 2:
         raise FileError(

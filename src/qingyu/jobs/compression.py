@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from .errors import MissingLibraryError
+from .errors import FileError, MissingLibraryError
 
+FREE_BYTES = 64 << 20  # may come of any number of packed ones
 ENDINGS = {".gz": "gzip", ".zst": "zstd"}
 DAMAGED: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
 
@@ -35,6 +36,41 @@ def opened(file: BinaryIO, compression: str) -> BinaryIO:
         inner = zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
         return io.BufferedReader(inner, 1 << 17)
     return file
+
+
+class _Bounded:
+    """A stream that unpacks to at most `limit` times what it has read of `file`."""
+
+    def __init__(self, stream: BinaryIO, file: BinaryIO, limit: int) -> None:
+        self._stream = stream
+        self._file = file
+        self._limit = limit
+        self._given = 0
+
+    def read(self, size: int) -> bytes:
+        return self._counted(self._stream.read(size))
+
+    def readline(self, size: int) -> bytes:
+        return self._counted(self._stream.readline(size))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._given += len(data)
+        check_expansion(self._given, self._file.tell(), self._limit)
+        return data
+
+
+def bounded(stream: BinaryIO, file: BinaryIO, limit: int) -> BinaryIO:
+    """`stream`, which unpacks `file`; its reading raises FileError where that expands too far."""
+    return cast(BinaryIO, _Bounded(stream, file, limit))
+
+
+def check_expansion(unpacked: int, packed: int, limit: int) -> None:
+    """Raises FileError where `unpacked` bytes are more than `limit` times those packed."""
+    if unpacked > FREE_BYTES and unpacked > limit * packed:
+        raise FileError(
+            f"解压后超过原来的 {limit} 倍，不再读下去。",
+            f"unpacks to more than {limit} times its size; it is read no further.",
+        )
 
 
 def compressor(compression: str) -> Callable[[bytes], bytes]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from .errors import FileError, RowError
 from .lines import Line, too_long
-from .rows import BadRow, Position, Row, raw_bytes
-from .sources import Source, unlike
-from .text_file import TextFile, closing_on_error
+from .opening import closing_on_error
+from .rows import CELL_BYTES, BadRow, Cells, Position, Row, raw_or_place
+from .sources import Source, header_of
+from .text_file import TextFile
 
 LARGEST_CELL = (1 << 31) - 1  # rows are limited here, not cells
 DELIMITERS = (",", "\t", ";")
@@ -26,11 +27,11 @@ class _Feed:
         self._lines = lines
         self._limit = limit
         self.held: list[Line] = []
-        self._size = 0
+        self.size = 0
 
     def begin(self) -> None:
         self.held = []
-        self._size = 0
+        self.size = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -38,15 +39,15 @@ class _Feed:
     def __next__(self) -> str:
         line = next(self._lines)
         self.held.append(line)
-        self._size += line.length or len(line.data)
-        if self._size > self._limit:
+        self.size += line.length or len(line.data)
+        if self.size > self._limit:
             raise _TooLong
         return line.text
 
     def skip_row(self) -> tuple[int, int]:
         """To the end of a row too long, as its quotes tell it: its first byte and its length."""
         quotes = sum(line.quotes or line.data.count(b'"') for line in self.held)
-        start, size = self.held[0].start, self._size
+        start, size = self.held[0].start, self.size
         while quotes % 2 and (line := next(self._lines, None)) is not None:
             quotes += line.quotes or line.data.count(b'"')
             size += line.length or len(line.data)
@@ -56,9 +57,10 @@ class _Feed:
     def error(self) -> RowError | None:
         return next((line.error for line in self.held if line.error), None)
 
-    @property
-    def raw(self) -> bytes:
-        return b"".join(line.data for line in self.held)
+    def raw_cells(self) -> Cells:
+        """The row as it is stored, or its place where that is long."""
+        first = self.held[0]
+        return raw_or_place(b"".join(line.data for line in self.held), first.start, self.size)
 
 
 class DelimitedReader:
@@ -71,6 +73,7 @@ class DelimitedReader:
             self._delimiter = "\t" if source.format == "tsv" else self._sniff()
             self._lines = self._file.lines()
             self.columns = self._read_header(source)
+        self._names_size = sum(map(len, self.columns))
         if position is not None and position.line:
             self._lines = self._file.lines(position)
         elif not source.header:
@@ -111,14 +114,15 @@ class DelimitedReader:
     def _row(self, feed: _Feed, cells: list[str]) -> Row | BadRow:
         line = feed.held[0].number
         if feed.error is not None:
-            return BadRow(line, feed.error, raw_bytes(feed.raw))
+            return BadRow(line, feed.error, feed.raw_cells(), feed.size)
         if len(cells) != len(self.columns):
             told = RowError(
                 f"有 {len(cells)} 格，表头有 {len(self.columns)} 格。",
                 f"has {len(cells)} cells where the header has {len(self.columns)}.",
             )
-            return BadRow(line, told, raw_bytes(feed.raw))
-        return Row(line, dict(zip(self.columns, cells, strict=True)))
+            return BadRow(line, told, feed.raw_cells(), feed.size)
+        size = feed.size + self._names_size + CELL_BYTES * len(cells)
+        return Row(line, dict(zip(self.columns, cells, strict=True)), size)
 
     def _read_header(self, source: Source) -> list[str]:
         feed = _Feed(self._lines, source.max_row_bytes)
@@ -130,7 +134,7 @@ class DelimitedReader:
             raise FileError("是空的。", "is empty.")
         if source.header and (told := feed.error) is not None:
             raise FileError(f"的表头{told.zh}", f"has a header that {told.en}")
-        return unlike(cells if source.header else ["" for _ in cells])
+        return header_of(cells if source.header else ["" for _ in cells])
 
     def _sniff(self) -> str:
         """The delimiter the first line speaks for."""
@@ -140,7 +144,7 @@ class DelimitedReader:
 
 
 def _skipped(line: int, start: int, size: int) -> BadRow:
-    return BadRow(line, too_long(start, size), {"bytes": [start, start + size]})
+    return BadRow(line, too_long(start, size), raw_or_place(b"", start, size))
 
 
 def _unreadable(feed: _Feed, error: csv.Error) -> BadRow:
@@ -148,4 +152,4 @@ def _unreadable(feed: _Feed, error: csv.Error) -> BadRow:
         told = RowError("引号到文件末尾都没有闭合。", "opens a quote that is never closed.")
     else:
         told = RowError(f"无法按 CSV 读取：{error}", f"cannot be read as CSV: {error}")
-    return BadRow(feed.held[0].number, told, raw_bytes(feed.raw))
+    return BadRow(feed.held[0].number, told, feed.raw_cells(), feed.size)

@@ -6,6 +6,13 @@ from pathlib import Path
 
 from qingyu.errors import InputError, QingyuError
 
+SHORT = 100
+
+
+def short(name: str) -> str:
+    """A name from a file as an error can repeat it."""
+    return name if len(name) <= SHORT else f"{name[:SHORT]}…"
+
 
 class FileError(InputError):
     """A file cannot be read as what it should be."""

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from .delimited import DelimitedReader
 from .errors import RowError
 from .lines import Line
-from .rows import BadRow, Position, Row, raw_bytes
+from .rows import CELL_BYTES, BadRow, Position, Row, raw_or_place
 from .sources import Reader, Source
 from .text_file import TextFile
 
 TEXT = "text"  # the column of a file that has none
+MAX_VALUES = 1 << 17  # of a JSON row
+MAX_DEPTH = 64
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def open_reader(source: Source, position: Position | None = None) -> Reader:
     """The rows of a file from `position` on. Raises FileError and MissingLibraryError."""
     if source.format in {"csv", "tsv"}:
         return DelimitedReader(source, position)
-    if source.format in {"parquet", "xlsx"}:
-        from .tables import TableReader
+    if source.format == "parquet":
+        from .parquet import ParquetReader
 
-        return TableReader(source, position)
+        return ParquetReader(source, position)
+    if source.format == "xlsx":
+        from .workbook import WorkbookReader
+
+        return WorkbookReader(source, position)
     return LineReader(source, position)
 
 
@@ -56,29 +65,60 @@ class LineReader:
 
 
 def bad_line(line: Line, error: RowError) -> BadRow:
-    raw = raw_bytes(line.data) if line.data else {"bytes": [line.start, line.start + line.length]}
-    return BadRow(line.number, error, raw)
+    length = line.length or len(line.data)
+    return BadRow(line.number, error, raw_or_place(line.data, line.start, length), len(line.data))
 
 
 def _parse_text(line: Line) -> Row:
-    return Row(line.number, {TEXT: line.text.rstrip("\r\n")})
+    return Row(line.number, {TEXT: line.text.rstrip("\r\n")}, len(line.data) + CELL_BYTES)
 
 
 def _parse_json(line: Line) -> Row | BadRow:
+    nested = line.data.count(b"[") + line.data.count(b"{")
+    values = nested + line.data.count(b",")
     try:
+        if values > MAX_VALUES and (found := _values(line.text)) > MAX_VALUES:
+            raise RowError(
+                f"有 {found} 个值，最多 {MAX_VALUES} 个。",
+                f"holds {found} values; at most {MAX_VALUES} are read.",
+            )
         value = json.loads(line.text)
-    except (ValueError, RecursionError) as error:
-        told = RowError(f"不是 JSON：{error}", f"is not JSON: {error}")
-        return BadRow(line.number, told, raw_bytes(line.data))
-    if isinstance(value, str):
-        value = {TEXT: value}
-    if not isinstance(value, dict):
-        told = RowError("应为 JSON 对象或字符串。", "should be a JSON object or a string.")
-        return BadRow(line.number, told, raw_bytes(line.data))
-    try:
-        line.text.encode()
-        json.dumps(value, ensure_ascii=False).encode()
+        if nested > MAX_DEPTH and _deep(value):
+            raise RowError(
+                f"嵌套超过 {MAX_DEPTH} 层。", f"is nested more than {MAX_DEPTH} levels deep."
+            )
+        if isinstance(value, str):
+            value = {TEXT: value}
+        if not isinstance(value, dict):
+            raise RowError("应为 JSON 对象或字符串。", "should be a JSON object or a string.")
+        if "\\u" in line.text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except RowError as error:
+        return bad_line(line, error)
     except UnicodeEncodeError:
-        told = RowError("含有孤立的代理字符。", "holds a lone surrogate.")
-        return BadRow(line.number, told, raw_bytes(line.data))
-    return Row(line.number, value)
+        return bad_line(line, RowError("含有孤立的代理字符。", "holds a lone surrogate."))
+    except (ValueError, RecursionError) as error:
+        return bad_line(line, RowError(f"不是 JSON：{error}", f"is not JSON: {error}"))
+    return Row(line.number, value, len(line.data) + CELL_BYTES * (1 + min(values, MAX_VALUES)))
+
+
+def _values(text: str) -> int:
+    """How many values JSON holds, at most: what is inside strings does not count."""
+    bare = STRING.sub("", text)
+    return sum(map(bare.count, "[{,"))
+
+
+def _deep(value: Any) -> bool:
+    """Whether lists and objects lie in each other deeper than is read."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner.extend(one.values())
+            elif isinstance(one, list):
+                inner.extend(one)
+        if not inner:
+            return False
+        level = inner
+    return True

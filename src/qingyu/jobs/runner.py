@@ -19,16 +19,17 @@ from .columns import Inputs, choose, names_of
 from .compression import compressor
 from .errors import RowError, StoppedError, TooManyErrorsError, WriteError
 from .lock import Lock
+from .opening import told
 from .output import PartFile, part_of, publish, table_of
 from .paths import Layout, Piece, check_outputs
 from .readers import open_reader
-from .rows import BadRow, Position, Row
-from .sources import Source, unlike
+from .rows import RAW_BYTES, BadRow, Position, Row
+from .sources import Source, header_of, unlike
 from .table_writers import TABLES, check_library, convert
 from .windows import Answered, Answering, Limits, Window, answer_all, read_windows
 from .writers import Writer, writer
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Job:
             "files": files,
             "columns": [self.column, self.pair],
             "reading": [first.encoding, first.header, first.max_row_bytes],
-            "windows": [self.limits.rows, self.limits.characters],
+            "windows": [self.limits.rows, self.limits.characters, self.limits.bytes],
         }
 
 
@@ -200,6 +201,9 @@ class _Run:
                 window = answered.window
                 if out is None:
                     columns = _columns(window)
+                    if piece.format != "jsonl":
+                        with told(piece.source):
+                            header_of(list(columns))
                     out = writer(piece.format, self.job.task, columns)
                 head = b"" if self.state.offset else out.begin()
                 body, refused = self._encode(out, answered, piece)
@@ -252,7 +256,7 @@ class _Run:
         table = table_of(piece.output)
         fresh = table.with_name(table.name + ".new")
         try:
-            convert(piece.format, part_of(piece.output), fresh, names)
+            convert(piece.format, part_of(piece.output), fresh, names, self._beat)
             fresh.replace(table)
         except OSError as error:
             raise WriteError(piece.output, error) from error
@@ -277,6 +281,12 @@ class _Run:
         done = self._progress(0)
         self.report(done)
         return done
+
+    def _beat(self) -> None:
+        """Between two pieces of work that no row tells of."""
+        self.report(self._progress(self.sizes[self.state.piece]))
+        if self.stopped():
+            raise StoppedError
 
     def _tell(self, read_bytes: int) -> None:
         self.report(self._progress(read_bytes))
@@ -307,12 +317,15 @@ def _columns(window: Window) -> tuple[str, ...]:
 
 
 def _refusal(piece: Piece, row: Row | BadRow, error: InputError) -> bytes:
-    told = {
-        "file": piece.source.path.name,
+    facts = {
+        "file": piece.source.name or piece.source.path.name,
         "line": row.line,
         "code": error.code,
         "message": error.zh,
         "message_en": error.en,
-        **(row.raw if isinstance(row, BadRow) else {"row": row.cells}),
     }
-    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+    cells = row.raw if isinstance(row, BadRow) else {"row": row.cells}
+    whole = json.dumps({**facts, **cells}, ensure_ascii=False).encode()
+    if len(whole) > RAW_BYTES:  # its line says where it stands
+        whole = json.dumps({**facts, "row_bytes": len(whole)}, ensure_ascii=False).encode()
+    return whole + b"\n"

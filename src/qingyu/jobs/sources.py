@@ -12,6 +12,8 @@ from .errors import FileError
 from .rows import BadRow, Position, Row
 
 MAX_ROW_BYTES = 8 << 20
+MAX_COLUMNS = 16_384  # as a spreadsheet
+MAX_HEADER_BYTES = 1 << 20  # every row may repeat the names
 FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -32,7 +34,11 @@ ENDINGS_OF_FILES = (
 
 @dataclass(frozen=True)
 class Source:
-    """`encoding` "auto" looks at the beginning; without `header` the columns are #1, #2…"""
+    """`encoding` "auto" looks at the beginning; without `header` the columns are #1, #2…
+
+    `max_expansion` is how many bytes one stored byte may unpack to, beyond the first 64 MB; None
+    is any number. `name` is what errors call the file, where that is not its path.
+    """
 
     path: Path
     format: str
@@ -40,6 +46,12 @@ class Source:
     encoding: str = "auto"
     header: bool = True
     max_row_bytes: int = MAX_ROW_BYTES
+    max_expansion: int | None = None
+    name: str = ""
+
+    @property
+    def told(self) -> str:
+        return self.name or str(self.path)
 
 
 class Reader(Protocol):
@@ -87,16 +99,33 @@ def known_ending(wanted: str) -> str:
     return ending
 
 
+def header_of(names: list[str]) -> list[str]:
+    """The names of the columns, made different. Raises FileError where there are too many."""
+    if len(names) > MAX_COLUMNS:
+        raise FileError(
+            f"有 {len(names)} 列，最多 {MAX_COLUMNS} 列。",
+            f"has {len(names)} columns; at most {MAX_COLUMNS} are read.",
+        )
+    if sum(map(len, names)) > MAX_HEADER_BYTES:
+        raise FileError(
+            "的表头过长；第一行不是表头时用 --no-header。",
+            "has a header that is too long; where row 1 is none, say --no-header.",
+        )
+    return unlike(names)
+
+
 def unlike(names: list[str]) -> list[str]:
     """Names made different and never blank, so that a row can be an object."""
     seen: set[str] = set()
+    following: dict[str, int] = {}  # of each name, the first number that may be free
     out = []
     for index, name in enumerate(names, 1):
         first = fresh = name.strip() or f"#{index}"
-        number = 2
+        number = following.get(first, 2)
         while fresh in seen:
             fresh = f"{first} ({number})"
             number += 1
+        following[first] = number
         seen.add(fresh)
         out.append(fresh)
     return out

@@ -4,8 +4,8 @@ into the table at the end, streamed."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from .writers import as_text, harmless
 
 TABLES = {"parquet", "xlsx"}
 ROWS_AT_ONCE = 4096
+BYTES_AT_ONCE = 8 << 20
 WORKBOOK_ROWS = 1_048_576
 
 
@@ -26,41 +27,54 @@ def check_library(kind: str) -> None:
         library("openpyxl", "XLSX", "openpyxl")
 
 
-def convert(kind: str, spool: Path, target: Path, columns: list[str]) -> None:
-    """Rows of `spool` as a table with `columns`. Raises OSError and MissingLibraryError."""
+def convert(
+    kind: str, spool: Path, target: Path, columns: list[str], beat: Callable[[], None]
+) -> None:
+    """Rows of `spool` as a table with `columns`; `beat` is called every few rows.
+
+    Raises OSError and MissingLibraryError."""
     if kind == "parquet":
-        _to_parquet(spool, target, columns)
+        _to_parquet(spool, target, columns, beat)
     elif kind == "xlsx":
-        _to_workbook(spool, target, columns)
+        _to_workbook(spool, target, columns, beat)
     else:
         raise MissingLibraryError(kind, kind)
 
 
-def _rows(spool: Path) -> Iterator[dict[str, Any]]:
+def _parts(spool: Path, beat: Callable[[], None]) -> Iterator[list[dict[str, Any]]]:
+    """The rows, as many together as are read and as memory allows."""
+    part: list[dict[str, Any]] = []
+    size = 0
     with spool.open("rb") as lines:
         for line in lines:
-            yield json.loads(line)
+            part.append(json.loads(line))
+            size += len(line)
+            if len(part) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
+                yield part
+                beat()
+                part, size = [], 0
+    if part:
+        yield part
 
 
-def _to_parquet(spool: Path, target: Path, columns: list[str]) -> None:
+def _to_parquet(spool: Path, target: Path, columns: list[str], beat: Callable[[], None]) -> None:
     arrow = library("pyarrow", "Parquet", "pyarrow")
     parquet = library("pyarrow.parquet", "Parquet", "pyarrow")
     types = {"int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
-    kinds = _kinds(spool, columns)
+    kinds = _kinds(_parts(spool, beat), columns)
     schema = arrow.schema([(name, types.get(kinds[name], arrow.string())) for name in columns])
-    rows = _rows(spool)
     with parquet.ParquetWriter(target, schema) as out:
-        while part := list(islice(rows, ROWS_AT_ONCE)):
+        for part in _parts(spool, beat):
             values = {
                 name: [_typed(row.get(name), kinds[name]) for row in part] for name in columns
             }
             out.write_table(arrow.table(values, schema=schema))
 
 
-def _kinds(spool: Path, columns: list[str]) -> dict[str, str]:
+def _kinds(parts: Iterator[list[dict[str, Any]]], columns: list[str]) -> dict[str, str]:
     """The narrowest type that holds every value of a column."""
     seen: dict[str, set[str]] = {name: set() for name in columns}
-    for row in _rows(spool):
+    for row in chain.from_iterable(parts):
         for name in columns:
             if (value := row.get(name)) is not None:
                 big = isinstance(value, int) and not -(2**63) <= value < 2**63
@@ -80,14 +94,14 @@ def _typed(value: Any, kind: str) -> Any:
     return as_text(value) if kind == "str" else float(value) if kind == "float" else value
 
 
-def _to_workbook(spool: Path, target: Path, columns: list[str]) -> None:
+def _to_workbook(spool: Path, target: Path, columns: list[str], beat: Callable[[], None]) -> None:
     openpyxl = library("openpyxl", "XLSX", "openpyxl")
     with target.open("wb") as file:
         book = openpyxl.Workbook(write_only=True)
         sheet = book.create_sheet("qingyu")
         try:
             sheet.append([_cell(name) for name in columns])
-            for count, row in enumerate(_rows(spool), 2):
+            for count, row in enumerate(chain.from_iterable(_parts(spool, beat)), 2):
                 if count > WORKBOOK_ROWS:
                     told = f"XLSX 最多 {WORKBOOK_ROWS} 行 / XLSX holds {WORKBOOK_ROWS} rows"
                     raise OSError(0, told)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import BinaryIO
 
-from .compression import damaged, opened
-from .errors import FileError
+from .compression import bounded, damaged, opened
 from .lines import SAMPLE_BYTES, Lines, detect
+from .opening import closing_on_error, open_regular, told
 from .rows import Position
 from .sources import Source
 
@@ -22,14 +21,17 @@ class TextFile:
         self.source = source
         self.encoding = source.encoding
         with self.told():
-            self._file = source.path.open("rb")
+            self._file = open_regular(source)
         if source.encoding == "auto":
             with closing_on_error(self), self.told():
                 self.encoding = detect(self._sample())
 
     def _stream(self) -> BinaryIO:
         self._file.seek(0)
-        return opened(self._file, self.source.compression)
+        stream = opened(self._file, self.source.compression)
+        if self.source.compression and self.source.max_expansion is not None:
+            return bounded(stream, self._file, self.source.max_expansion)
+        return stream
 
     def _sample(self) -> bytes:
         """The beginning, or as much of it as a damaged file gives."""
@@ -42,19 +44,9 @@ class TextFile:
                 raise
         return sample
 
-    @contextmanager
-    def told(self) -> Iterator[None]:
+    def told(self) -> AbstractContextManager[None]:
         """What reading raises, as a FileError that names the file."""
-        path = self.source.path
-        try:
-            yield
-        except FileError as error:
-            raise FileError(f"{path} {error.zh}", f"{path} {error.en}") from error
-        except damaged(self.source.compression) as error:
-            raise FileError(f"{path} 已损坏：{error}", f"{path} is damaged: {error}") from error
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise FileError(f"无法读取 {path}：{why}", f"Cannot read {path}: {why}") from error
+        return told(self.source, damaged(self.source.compression))
 
     def lines(self, position: Position | None = None) -> Lines:
         """The lines from `position` on; in a compressed file all before it are read again."""
@@ -74,15 +66,6 @@ class TextFile:
 
     def close(self) -> None:
         self._file.close()
-
-
-@contextmanager
-def closing_on_error(opened_one: TextFile) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        opened_one.close()
-        raise
 
 
 def _skip(stream: BinaryIO, count: int) -> None:

@@ -30,8 +30,11 @@ ENTRY_BYTES = 200  # what an entry of the cache takes beside its texts
 
 @dataclass(frozen=True)
 class Limits:
+    """A window ends with the row that reaches one of these; `bytes` are those rows are charged."""
+
     rows: int = 512
     characters: int = 25_000
+    bytes: int = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,16 @@ class Answered:
 def read_windows(reader: Reader, limits: Limits) -> Iterator[Window]:
     """All rows from where the reader stands."""
     rows: list[Row | BadRow] = []
-    characters = 0
+    characters = size = 0
     for row in reader:
         rows.append(row)
+        size += row.size
         values = row.raw.values() if isinstance(row, BadRow) else row.cells.values()
         characters += sum(len(value) for value in values if isinstance(value, str))
-        if len(rows) >= limits.rows or characters >= limits.characters:
+        full = len(rows) >= limits.rows or characters >= limits.characters
+        if full or size >= limits.bytes:
             yield Window(tuple(rows), reader.position, reader.read_bytes)
-            rows, characters = [], 0
+            rows, characters, size = [], 0, 0
     if rows:
         yield Window(tuple(rows), reader.position, reader.read_bytes)
 

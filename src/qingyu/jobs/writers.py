@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .columns import Fields, cells_of, names_of, number, without_inputs
-from .errors import RowError
+from .errors import RowError, short
 from .rows import Cells
 from .sources import unlike
 
@@ -69,8 +69,8 @@ class DelimitedWriter:
         if len(cells) != len(self._columns) and (new := cells.keys() - self._known):
             name = min(new)
             raise RowError(
-                f"有表头没有的列「{name}」；可改为输出 JSONL。",
-                f"has a column {name!r} that the header has not; write JSONL instead.",
+                f"有表头没有的列「{short(name)}」；可改为输出 JSONL。",
+                f"has a column {short(name)!r} that the header has not; write JSONL instead.",
             )
         kept = [as_text(cells.get(name)) for name in self._columns]
         return self._line([*kept, *_added(self._task, result)])
@@ -112,5 +112,6 @@ class JsonWriter:
         if self._flat:
             added = dict(zip(self._names, cells_of(self._task, result), strict=True))
         else:
-            added = {unlike([*cells, "result"])[-1]: without_inputs(result)}
+            name = "result" if "result" not in cells else unlike([*cells, "result"])[-1]
+            added = {name: without_inputs(result)}
         return json.dumps({**cells, **added}, ensure_ascii=False).encode() + b"\n"
