@@ -6,6 +6,7 @@ the head will be given when it serves.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -78,17 +79,22 @@ def shared_bundle(checkpoint: Path, layers: int, out: Path) -> Bundle:
 
 
 class Frozen:
-    """Rows [length, H] of each of `texts`, in FP16, made when first wanted."""
+    """Rows [length, H] of each of `texts`, in FP16, made when first wanted and kept in the folder
+    `cache` for the next run of the same texts.
+    """
 
     def __init__(self, bundle: Bundle, texts: Sequence[Tokens], cache: Path) -> None:
         self._bundle, self._texts = bundle, texts
         self.lengths = np.array([len(text.ids) for text in texts])
         self._ends = np.cumsum(self.lengths)
-        width = bundle.manifest.sizes.hidden_size
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        shape = (max(1, int(self.lengths.sum())), width)
-        self._rows = np.memmap(cache, np.float16, "w+", shape=shape)
-        self._known = np.zeros(len(texts), bool)
+        digest = hashlib.sha256(bundle.digest.encode())
+        for text in texts:
+            digest.update(text.ids.tobytes() + text.types.tobytes())
+        path = cache / f"{digest.hexdigest()[:16]}.rows"
+        shape = (max(1, int(self.lengths.sum())), bundle.manifest.sizes.hidden_size)
+        mode = "r+" if path.exists() else "w+"
+        self._rows = np.memmap(path, np.float16, mode, shape=shape)
+        self._known = np.memmap(path.with_suffix(".known"), np.bool_, mode, shape=(len(texts),))
 
     def prepare(self, wanted: Sequence[int]) -> None:
         """Compute the rows of these texts that are not there yet."""

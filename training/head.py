@@ -68,7 +68,7 @@ class Training:
         args.cache.mkdir(parents=True, exist_ok=True)
         k = self.branch.branch
         shared = shared_bundle(args.start, k, args.cache / f"shared-{k}")
-        self.frozen = Frozen(shared, texts, args.cache / f"{args.name}.rows")
+        self.frozen = Frozen(shared, texts, args.cache)
         self.lesson: Lesson = lesson(recipe.kind, self.branch, self.frozen, index)
         costs = [self.lesson.cost(row) for row in self.train]
         self.batches = Batches(costs, args.batch, args.seed)

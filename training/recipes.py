@@ -81,7 +81,7 @@ class Recipe:
     rows: Callable[[Sequence[Dataset], random.Random, int], Rows]
     length: int
     layers: int
-    lr: float = 1e-4
+    lr: float = 3e-4
     batch: int = 32
 
 
@@ -217,14 +217,13 @@ def embedding(sets: Sequence[Dataset], rng: random.Random, most: int) -> Rows:
 
 RECIPES = {
     "similar": Recipe("seq", {"similar": HEADS["similar"][0]}, similar, 64, 2),
-    "embedding": Recipe("embedding", {"embedding": ()}, embedding, 48, 1, lr=2e-4, batch=64),
+    "embedding": Recipe("embedding", {"embedding": ()}, embedding, 48, 1, batch=64),
     "ner": Recipe(
         "token",
         {"ner": HEADS["ner"][0], "entities": FINE_LABELS},
         entities,
         96,
         2,
-        lr=2e-4,
         batch=16,
     ),
     "nli": Recipe("seq", {"nli": HEADS["nli"][0]}, inference, 80, 2),
