@@ -97,6 +97,9 @@ class Bench:
         await until(lambda: not (self.service.scheduler.queued_tokens or self.service._inflight))
 
 
+LIMITS = {"max_batch_tokens": 512, "max_queue_tokens": 1024, "max_request_tokens": 65_536}
+
+
 @asynccontextmanager
 async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIterator[Bench]:
     path = folder / "m"
@@ -112,7 +115,7 @@ async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIt
 
     service = Service(
         Registry(load, [folder]),
-        lambda deliver: Scheduler(deliver, **limits),  # type: ignore[arg-type]
+        lambda deliver: Scheduler(deliver, **{**LIMITS, **limits}),  # type: ignore[arg-type]
         cache_bytes=cache,
     )
     await service.start()

@@ -14,6 +14,7 @@ from qingyu.engine import heap
 from qingyu.engine.batch import neighbours
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
 from qingyu.tasks.drive import deal
+from qingyu.text.tokenizer import SPECIAL_TOKENS
 
 from .cache import Cache, key_of
 from .calls import Answer, Call, Work, start_all
@@ -30,7 +31,6 @@ log = logging.getLogger("qingyu.service")
 # to a thread and back costs a fifth of that each time (measured). More goes to a thread.
 INLINE_CHARACTERS = 600
 INLINE_POSITIONS = 4
-SPECIAL_TOKENS = 2  # of a text, beside its characters: more than that it rarely has
 ROWS_AT_ONCE = 256  # of one request: a row may hold a number for every word of the vocabulary
 TICK_SECONDS = 0.25
 REFRESH_TICKS = 4
@@ -73,9 +73,9 @@ class Service:
     def __init__(
         self,
         registry: Registry,
-        scheduler: Callable[..., Scheduler] = Scheduler,
+        scheduler: Callable[..., Scheduler],
         *,
-        cache_bytes: int = 64 << 20,
+        cache_bytes: int,
         workers: int = 1,
     ) -> None:
         self.registry = registry

@@ -54,6 +54,8 @@ TOKENS = Task(token_classification.NAME, token_classification.token_classificati
 FEATURES = Task(feature_extraction.NAME, feature_extraction.feature_extraction, None)
 TEXT2TEXT = Task(text2text.NAME, text2text.text2text, heads.writes)
 
+SAMPLE = "今天天气真[MASK]啊。"  # a text that every task can answer
+
 TASKS: dict[str, Task[..., Any]] = {
     task.name: task
     for task in (

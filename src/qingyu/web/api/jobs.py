@@ -19,6 +19,7 @@ from qingyu.jobs.errors import JobStateError, WriteError
 from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
 from qingyu.service.job_worker import JobWorker
 from qingyu.settings import Settings
+from qingyu.tasks.registry import SAMPLE
 from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import ErrorResponse, RequestError
 from qingyu.web.edge.upload import receive
@@ -28,8 +29,6 @@ from .exchange import ERRORS, body_of, read
 from .tasks import BY_TASK
 from .validation import parse, parse_value
 from .wire import Strict
-
-SAMPLE = "今天天气真[MASK]啊。"
 
 STATE = {"model": ErrorResponse, "description": "任务的状态不允许 / not in its present state"}
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: STATE})
