@@ -62,7 +62,7 @@ class FakeModel:
         yield [Query(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))]
         return float("nan")
 
-    def run(self, queries: Sequence[Query]) -> list[FloatArray]:
+    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.entered.set()
         assert self.gate.wait(10)
         self.queries += len(queries)

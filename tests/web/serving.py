@@ -79,7 +79,7 @@ class FakeModel:
         )
         return FillMaskResult(text, text.replace("[MASK]", "好"), masks, False)
 
-    def run(self, queries: Sequence[Query]) -> list[FloatArray]:
+    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.entered.set()
         assert self.gate.wait(30)
         self.ran.append(len(queries))

@@ -216,7 +216,7 @@ class Service:
             self._give_place(flight)  # no other gets in: nothing is awaited before it is filled
         flight.turn = _some(works)
         flight.ticket = self.scheduler.submit(
-            loaded.model.run,
+            loaded.model.run_batch,
             [query for work in flight.turn for query in work.queries],
             deadline=flight.deadline,
             follows=True,
