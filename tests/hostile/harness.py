@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ GENEROUS = 4.0
 LOOK_SECONDS = 0.05
 ATTACK_SECONDS = 3.0
 PATIENCE_SECONDS = 30.0
+LONGEST_SECONDS = 240.0  # of attacks one after another
 
 
 @dataclass
@@ -45,11 +46,13 @@ class Service:
     """A service in a process of its own, and the statuses that its attacker was answered with.
 
     folder: belongs to it: its log, and below jobs/ what it keeps of jobs
+    suffers: the name of the attack under way, where there are several
     """
 
     process: subprocess.Popen[bytes]
     folder: Path
     address: str = ""
+    suffers: str = ""
     answers: list[int] = field(default_factory=list)
 
     @property
@@ -82,7 +85,8 @@ class Withstood:
     """What others noticed of an attack.
 
     attacks:     how often it was made, with the statuses `answers`
-    light, live: seconds of the slowest light request and of the slowest /health/live
+    light, live: seconds of the slowest light request, in the course of `slow`, and of the slowest
+                 /health/live
     refused:     statuses of light requests that were not answered; 0 is none at all
     peak_mb:     resident memory of the process and its children at its highest
     end, status: seconds from SIGTERM to the end of the process, and what it ended with
@@ -92,6 +96,7 @@ class Withstood:
     answers: frozenset[int]
     light: float
     live: float
+    slow: str
     refused: tuple[int, ...]
     peak_mb: float
     end: float
@@ -102,7 +107,9 @@ class Withstood:
         """Fails where others noticed more than is promised, times taken `slack` times as long."""
         assert self.attacks, "the attack never came to its end"
         assert not self.refused, f"light requests were answered with {self.refused}"
-        assert self.light <= LIGHT_SECONDS * slack, f"a light request took {self.light:.1f} s"
+        assert self.light <= LIGHT_SECONDS * slack, (
+            f"a light request took {self.light:.1f} s {self.slow}"
+        )
         assert self.live <= LIGHT_SECONDS * slack, f"liveness took {self.live:.1f} s"
         assert self.peak_mb <= PEAK_MB, f"{self.peak_mb:.0f} MB resident"
         assert self.status == 0, f"ended with {self.status}: {self.log[-2000:]}"
@@ -156,16 +163,17 @@ def withstood(
     with service(*flags, jobs=jobs) as attacked:
         _light(attacked, 0)
         watch = _Watch(attacked, attack)
-        light = live = 0.0
+        light, live, slow = 0.0, 0.0, ""
         refused: list[int] = []
         began = time.monotonic()
         number = 0
         while (passed := time.monotonic() - began) < seconds or (
-            not watch.attacks and passed < PATIENCE_SECONDS
+            not watch.attacks and passed < LONGEST_SECONDS
         ):
             number += 1
             took, status = _light(attacked, number)
-            light = max(light, took)
+            if took > light:
+                light, slow = took, attacked.suffers
             refused += [status] if status != 200 else []
             live = max(live, _live(attacked))
             threading.Event().wait(LOOK_SECONDS)
@@ -178,7 +186,7 @@ def withstood(
         end = time.monotonic() - told
         watch.stop()
         return Withstood(
-            attacks, frozenset(attacked.answers), light, live, tuple(refused), watch.peak_mb,
+            attacks, frozenset(attacked.answers), light, live, slow, tuple(refused), watch.peak_mb,
             end, code, attacked.log,
         )  # fmt: skip
 
@@ -226,6 +234,17 @@ def request(
         with attacked.client() as client:
             answer = client.request(method, path, headers=told, **content)  # type: ignore[arg-type]
         attacked.answers.append(answer.status_code)
+
+    return attack
+
+
+def one_after_another(attacks: Mapping[str, Attack]) -> Attack:
+    """All of them, by name."""
+
+    def attack(attacked: Service) -> None:
+        for attacked.suffers, one in attacks.items():
+            with suppress(httpx.HTTPError, OSError):
+                one(attacked)
 
     return attack
 

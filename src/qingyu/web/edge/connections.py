@@ -1,4 +1,5 @@
-"""HTTP/1.1 with patience that ends: clients that never finish their headers, too many clients."""
+"""HTTP/1.1 with patience that ends: clients that never finish what they send or never read what
+they are sent, headers without end, too many clients."""
 
 from __future__ import annotations
 
@@ -20,18 +21,42 @@ BUSY_BODY = (
 ).encode()
 
 
-def patient_protocol(header_timeout: float, max_connections: int) -> type[asyncio.Protocol]:
-    """uvicorn's protocol with two limits it lacks.
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%b"
+)
+TOO_LARGE_BODY = (
+    '{"error":{"code":"headers_too_large","message":"请求头过长。",'
+    '"message_en":"The headers are too long.","request_id":""}}'
+).encode()
+
+HEADER_BYTES = 64 << 10
+# httptools calls these as it parses; h11 parses in pieces and bounds its headers by itself.
+TOLD_OF_HEADERS = hasattr(BaseProtocol, "on_headers_complete")
+
+
+def patient_protocol(
+    header_timeout: float, write_timeout: float, max_connections: int
+) -> type[asyncio.Protocol]:
+    """uvicorn's protocol with the limits it lacks.
 
     header_timeout:  seconds from the first byte (or the connection) to the end of the headers
+    write_timeout:   seconds for which a client may take nothing of what waits to be sent to it
     max_connections: beyond which a connection is told 503 and closed
     """
 
     class PatientProtocol(BaseProtocol):
         _timer: asyncio.TimerHandle | None = None
+        _writing: asyncio.TimerHandle | None = None
+        _in_headers = True
+        _header_bytes = 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self._pieces: list[bytes] = []
+            # Whatever waits to be sent is waited for: were it only what goes beyond a mark, less
+            # than that would keep a connection for ever.
+            transport.set_write_buffer_limits(high=0)
             if len(self.connections) > max_connections:
                 transport.write(BUSY % (len(BUSY_BODY), BUSY_BODY))
                 transport.close()
@@ -39,7 +64,12 @@ def patient_protocol(header_timeout: float, max_connections: int) -> type[asynci
             self._arm()
 
         def data_received(self, data: bytes) -> None:
+            if self._in_headers and TOLD_OF_HEADERS:
+                self._header_bytes += len(data)
             super().data_received(data)
+            self._hand_on()
+            if self._in_headers and self._header_bytes > HEADER_BYTES:
+                self._refuse_headers()
             if self.cycle is None or self.cycle.response_complete:
                 self._arm()
             else:
@@ -47,7 +77,64 @@ def patient_protocol(header_timeout: float, max_connections: int) -> type[asynci
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._disarm()
+            self._written()
             super().connection_lost(exc)
+
+        # -- headers ------------------------------------------------------------------------------
+
+        def on_headers_complete(self) -> None:
+            self._in_headers = False
+            self._header_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if self._header_bytes + len(self.url) > HEADER_BYTES:
+                raise ValueError("headers too large")  # answered in send_400_response
+            super().on_headers_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            if self._header_bytes > HEADER_BYTES:
+                self._refuse_headers()
+            else:
+                super().send_400_response(msg)
+
+        def _refuse_headers(self) -> None:
+            if not self.transport.is_closing():
+                self.transport.write(TOO_LARGE % (len(TOO_LARGE_BODY), TOO_LARGE_BODY))
+                self.transport.close()
+
+        # -- bodies: the chunks that came together are handed on together -------------------------
+
+        def on_body(self, body: bytes) -> None:
+            self._pieces.append(body)
+
+        def on_message_complete(self) -> None:
+            self._hand_on()
+            self._in_headers, self._header_bytes = True, 0
+            super().on_message_complete()
+
+        def _hand_on(self) -> None:
+            if self._pieces:
+                body = b"".join(self._pieces)
+                self._pieces.clear()
+                super().on_body(body)
+
+        # -- patience -----------------------------------------------------------------------------
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self._writing is None:
+                self._writing = self.loop.call_later(write_timeout, self._not_read)
+
+        def resume_writing(self) -> None:
+            self._written()
+            super().resume_writing()
+
+        def _not_read(self) -> None:
+            self._writing = None
+            self.transport.abort()  # to close would be to wait for the client once more
+
+        def _written(self) -> None:
+            if self._writing is not None:
+                self._writing.cancel()
+                self._writing = None
 
         def _arm(self) -> None:
             if self._timer is None:
