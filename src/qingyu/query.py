@@ -60,4 +60,19 @@ class Query:
         return len(self.input_ids) + written
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What an answer will take, told from sizes alone before anything is built.
+
+    tokens: that the model reads and writes; reading the text itself is counted in them too
+    bytes:  of the answer, as JSON in UTF-8
+    """
+
+    tokens: int
+    bytes: int
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.tokens + other.tokens, self.bytes + other.bytes)
+
+
 Steps: TypeAlias = Generator[list[Query], list[FloatArray], R]

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import ByteSize, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from qingyu import bundle
 from qingyu.errors import SettingsError
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -31,7 +30,7 @@ class Settings(BaseSettings):
     )
 
     # models
-    model: str = Field(bundle.DEFAULT, description="default model: a name, or a bundle's folder")
+    model: str = Field("qingyu-small-zh", description="default model: a name, or a bundle's folder")
     models: Path | None = Field(None, description="folder of bundles, beside those in the package")
     pin: Names = Field((), description="models never unloaded, comma separated")
     memory_budget: ByteSize | None = Field(None, description="memory for models, such as 1GB")
@@ -53,7 +52,12 @@ class Settings(BaseSettings):
         description="tokens let in and not yet answered beyond which to refuse; default: 768, or "
         "three batches a lane where that is more",
     )
-    max_request_tokens: int = Field(65_536, ge=1)
+    max_request_tokens: int = Field(
+        262_144, ge=1, description="tokens that one request may cost, told from sizes alone"
+    )
+    max_answer: ByteSize = Field(
+        ByteSize(32 << 20), description="bytes that the answer to one request may take"
+    )
     timeout: float = Field(30.0, gt=0, description="seconds until a request is given up")
     cache: ByteSize = Field(ByteSize(4 << 20), description="memory for answers; 0 is off")
 
@@ -62,6 +66,9 @@ class Settings(BaseSettings):
     max_characters: int = Field(20_000, ge=1, description="characters of one text")
     max_texts: int = Field(256, ge=1, description="texts of one request")
     body_timeout: float = Field(10.0, gt=0, description="seconds for a request to arrive")
+    write_timeout: float = Field(
+        30.0, gt=0, description="seconds for which a client may take nothing of its answer"
+    )
     max_connections: int = Field(2048, ge=1)
 
     # jobs: files answered in the background
@@ -75,6 +82,11 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = Field(None, description="file with one NAME:SHA256 a line")
     key_tokens_per_minute: int | None = Field(None, ge=1, description="of each API key")
     cors_origins: Names = Field((), description="origins whose pages may call, comma separated")
+    allowed_hosts: Names = Field(
+        (),
+        description="names by which a service without keys may be called, beside this machine's "
+        "own, comma separated",
+    )
 
     # operating
     log_format: Literal["json", "text"] = "json"
@@ -97,7 +109,7 @@ class Settings(BaseSettings):
                 f"Wrong setting: {told}. Environment variables begin with QINGYU_.",
             ) from error
 
-    @field_validator("pin", "api_keys", "cors_origins", mode="before")
+    @field_validator("pin", "api_keys", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

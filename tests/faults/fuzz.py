@@ -189,7 +189,7 @@ class Fuzzer:
             dice.choice(PATHS) + dice.choice(("", "?" + "a=1&" * 100, "#", "\xff", " x")),
             dice.choice(("HTTP/1.1", "HTTP/1.0", "HTTP/9", "", "\r\n")),
         ]
-        head = " ".join(lines) + "\r\nHost: x\r\nConnection: close\r\n"
+        head = " ".join(lines) + "\r\nHost: localhost\r\nConnection: close\r\n"
         for _ in range(dice.randrange(4)):
             name = dice.choice(
                 ("Content-Length", "Transfer-Encoding", "Expect", "X", "Content-Type")

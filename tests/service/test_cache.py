@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qingyu.service.cache import ENTRY_OVERHEAD, Cache, key_of
+from qingyu.service.cache import ENTRY_OVERHEAD, Cache, keys_of
 from qingyu.service.calls import Answer, Call
 
 
@@ -82,6 +82,6 @@ def test_whatever_an_answer_depends_on_is_in_its_key() -> None:
         Call("a", (("x",),)),
         Call("a", ("\ud800",)),
     ]
-    keys = {key_of(digest, call) for digest in ("one", "two") for call in calls}
+    keys = {key for digest in ("one", "two") for key in keys_of(digest, calls)}
     assert len(keys) == 2 * len(calls)
-    assert key_of("one", Call("a", ("x",), (("k", 1),))) in keys
+    assert set(keys_of("one", [Call("a", ("x",), (("k", 1),))])) < keys

@@ -47,7 +47,10 @@ class FakeModel:
     def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
         raise NotImplementedError
 
-    def run_batch(self, queries: Any, /) -> Any:
+    def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
+        raise NotImplementedError
+
+    def run(self, queries: Any, /) -> Any:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -58,24 +58,11 @@ class FakeModel:
 class Bench:
     """A scheduler, a model, a clock, and the tickets settled so far in order."""
 
-    def __init__(
-        self,
-        max_batch_tokens: int = 512,
-        max_queue_tokens: int = 1024,
-        max_request_tokens: int = 65_536,
-        lanes: int = 1,
-    ) -> None:
+    def __init__(self, **limits: int) -> None:
         self.clock = Clock()
         self.model = FakeModel(self.clock)
         self.settled: list[Ticket] = []
-        self.scheduler = Scheduler(
-            self.settled.extend,
-            max_batch_tokens,
-            max_queue_tokens,
-            max_request_tokens,
-            lanes,
-            self.clock,
-        )
+        self.scheduler = Scheduler(clock=self.clock, deliver=self.settled.extend, **limits)
         self.scheduler.seconds_per_token = 0.001
 
     def submit(self, *costs: int, mark: int = 0, after: float | None = None) -> Ticket:
@@ -211,7 +198,7 @@ def test_a_later_round_of_admitted_work_is_never_refused(bench: Bench) -> None:
     """A task that asks the model again has a place, however full the queue became meanwhile."""
     for _ in range(16):
         bench.submit(512)
-    again = bench.scheduler.submit(bench.model.run, [query(16)], follows=True)
+    again = bench.scheduler.submit(bench.model.run, [query(16)], placed=True)
     bench.drain()
     assert again.settled
     assert again.error is None

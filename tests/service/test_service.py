@@ -16,7 +16,7 @@ import pytest
 from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
 from qingyu.errors import DeadlineError, InputError, NoMaskError, OverloadedError
 from qingyu.numbers import FloatArray
-from qingyu.query import Query
+from qingyu.query import Cost, Query
 from qingyu.service.calls import Call
 from qingyu.service.errors import InferenceError, ItemError, RequestTooLargeError
 from qingyu.service.registry import Registry
@@ -41,6 +41,9 @@ class FakeModel:
     def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
         return getattr(self, task)(inputs[0], **parameters)
 
+    def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Cost:
+        return Cost(len(inputs[0]) + 2, 6 * len(inputs[0]))
+
     def say(self, text: str, rounds: int = 1, rows: int = 1) -> Any:
         if "!" in text:
             raise NoMaskError
@@ -62,7 +65,7 @@ class FakeModel:
         yield [Query(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))]
         return float("nan")
 
-    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
+    def run(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.entered.set()
         assert self.gate.wait(10)
         self.queries += len(queries)
@@ -97,9 +100,6 @@ class Bench:
         await until(lambda: not (self.service.scheduler.queued_tokens or self.service._inflight))
 
 
-LIMITS = {"max_batch_tokens": 512, "max_queue_tokens": 1024, "max_request_tokens": 65_536}
-
-
 @asynccontextmanager
 async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIterator[Bench]:
     path = folder / "m"
@@ -115,7 +115,7 @@ async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIt
 
     service = Service(
         Registry(load, [folder]),
-        lambda deliver: Scheduler(deliver, **{**LIMITS, **limits}),  # type: ignore[arg-type]
+        lambda deliver: Scheduler(deliver, **limits),  # type: ignore[arg-type]
         cache_bytes=cache,
     )
     await service.start()

@@ -15,7 +15,7 @@ import numpy as np
 from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
 from qingyu.errors import EmptyTextError, NoMaskError
 from qingyu.numbers import FloatArray
-from qingyu.query import Query, Steps
+from qingyu.query import Cost, Query, Steps
 from qingyu.results import Candidate, FillMaskResult, MaskFill
 from qingyu.service.slots import Model
 from qingyu.settings import Settings
@@ -79,7 +79,11 @@ class FakeModel:
         )
         return FillMaskResult(text, text.replace("[MASK]", "好"), masks, False)
 
-    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
+    def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Cost:
+        characters = sum(len(text) for text in inputs if isinstance(text, str))
+        return Cost(characters + 2, 6 * characters * (1 + parameters.get("top_k", 5)))
+
+    def run(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.entered.set()
         assert self.gate.wait(30)
         self.ran.append(len(queries))
@@ -117,7 +121,9 @@ class Running:
 
     def client(self, **options: Any) -> httpx.Client:
         # Nothing here is encrypted, and reading the certificates takes longer than a test.
-        return httpx.Client(base_url=self.address, timeout=120, verify=False, **options)  # noqa: S501
+        client = httpx.Client(base_url=self.address, timeout=120, verify=False, **options)  # noqa: S501
+        client.headers.setdefault("content-type", "application/json")
+        return client
 
 
 @contextmanager

@@ -76,8 +76,9 @@ def test_a_key_has_a_rate_in_tokens() -> None:
         context = RequestContext("id")
         keys.check(scope, {b"x-api-key": KEYS[name].encode()}, context)
         assert context.client == name
+        keys.hold(context, 2 * tokens)  # what it could cost at most
         context.tokens = tokens
-        keys.charge(context)
+        keys.settle(context, answered=True)
 
     ask("alice", 50)
     ask("alice", 40)  # begun with 10 left, so it is let in and goes below zero

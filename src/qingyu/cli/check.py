@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qingyu import bundle
-from qingyu.cli.texts import AsJson, ModelName, Texts, Threads, answer_texts
+from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Texts, Threads, answer_texts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +26,7 @@ def check(
             help="差多少奈特才算可疑，越大越少报 / Nats of doubt; more of them report less.",
         ),
     ] = None,
-    model: ModelName = bundle.DEFAULT,
+    model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

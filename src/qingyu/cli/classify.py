@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qingyu import bundle
 from qingyu.cli.texts import (
+    DEFAULT_MODEL,
     AsJson,
     HeadName,
     ModelName,
@@ -30,7 +30,7 @@ def classify(
     top_k: Annotated[
         int | None, typer.Option("--top-k", "-k", min=1, help="只给前几个标签 / Only the best.")
     ] = None,
-    model: ModelName = bundle.DEFAULT,
+    model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qingyu import bundle
-from qingyu.cli.texts import AsJson, ModelName, Texts, Threads, answer_texts
+from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Texts, Threads, answer_texts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +17,7 @@ ODD, VERY_ODD = 3.0, 6.9
 
 def score(
     texts: Texts = None,
-    model: ModelName = bundle.DEFAULT,
+    model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

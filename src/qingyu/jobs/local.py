@@ -12,8 +12,7 @@ from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model import Model
 from qingyu.query import Steps
 from qingyu.results import Result
-from qingyu.tasks.registry import RANKING, SAMPLE, TASKS
-from qingyu.text.tokenizer import SPECIAL_TOKENS
+from qingyu.tasks.registry import RANKING, TASKS
 
 from .columns import PAIRED
 from .windows import Ask, Outcome, Texts
@@ -24,6 +23,8 @@ Spread: TypeAlias = Callable[
 ]
 """Like `map`, and like a pool's, which begins at once and in the background."""
 BATCH_TASKS = [name for name in TASKS if name != RANKING.name]
+FRAME = 2  # special tokens of a text
+SAMPLE = "今天天气真[MASK]啊。"
 
 
 class _Refused(Result):
@@ -72,4 +73,4 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
 
 def _cost(texts: Texts) -> int:
     """About its tokens: a character of Chinese is about one."""
-    return sum(len(text) + SPECIAL_TOKENS for text in texts)
+    return sum(len(text) + FRAME for text in texts)

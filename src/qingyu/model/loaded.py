@@ -11,7 +11,7 @@ from qingyu.engine.network import Network
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.model.calls import Answers
 from qingyu.numbers import FloatArray
-from qingyu.query import Query, Steps
+from qingyu.query import Cost, Query, Steps
 from qingyu.results import Result, SimilarityResult
 from qingyu.tasks import registry
 from qingyu.tasks.context import Context
@@ -66,11 +66,6 @@ class Model:
         return self.manifest.digest
 
     @property
-    def engine(self) -> str:
-        """Name of the engine that computes: see `qingyu.engine.choice`."""
-        return self._network.engine.name
-
-    @property
     def tasks(self) -> list[str]:
         """Names of the tasks this model can do."""
         return registry.supported(self.manifest.heads)
@@ -115,22 +110,23 @@ class Model:
                 f"任务 {task} 的参数不对：{error}。", f"Wrong parameters for {task}: {error}."
             ) from error
 
+    def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Cost:
+        """What `steps` with the same arguments will cost, from sizes alone; nothing for a task that
+        there is not, which `steps` refuses."""
+        found = registry.TASKS.get(task)
+        return Cost(0, 0) if found is None else found.cost(self.context, *inputs, **parameters)
+
     def run(self, queries: Sequence[Query]) -> list[FloatArray]:
         """Answer queries in batches by tokens; [n positions, outputs of the head] each."""
         return self._network.run(queries)
 
-    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
-        """As `run`, all in one batch: whoever calls has cut it."""
-        return self._network.run_batch(queries)
-
     @property
     def memory_bytes(self) -> int:
         """What the loaded bundle keeps resident, estimated: its files and the runtime's share."""
-        return self._network.engine.memory_bytes
+        return self.manifest.bytes
 
     def close(self) -> None:
-        """Let the engine go, and with it its memory; the model answers no more."""
-        self._network.close()
+        """Let the sessions go, and with them their memory; the model answers no more."""
         del self._network
 
     def complete(self, steps: Steps[R]) -> R:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -14,11 +14,24 @@ ENTRY_OVERHEAD = 448  # bytes of key, place and dictionary slot of one entry (me
 BODIES = 0.7  # share of the limit that answers lie in; the rest is for what finds them
 
 
-def key_of(digest: str, call: Call) -> bytes:
-    """Names the answer of a model to a call: a hash, since the call itself would take several times
-    the answer's room."""
-    named = repr((digest, call.task, call.inputs, call.parameters))
-    return blake2b(named.encode(), digest_size=16).digest()
+def keys_of(digest: str, calls: Iterable[Call]) -> Iterator[bytes]:
+    """Names of the answers of a model to calls: hashes, since a call itself would take several
+    times the answer's room. What the calls share (labels, words) is hashed once."""
+    shared: dict[int, bytes] = {}
+    for call in calls:
+        named = blake2b(f"{digest} {call.task}".encode(), digest_size=16)
+        for part in (*call.inputs, call.parameters):
+            if isinstance(part, str):
+                named.update(_hash(part))
+                continue
+            if id(part) not in shared:  # calls keep it alive, so no other has its number
+                shared[id(part)] = _hash(part)
+            named.update(shared[id(part)])
+        yield named.digest()
+
+
+def _hash(part: object) -> bytes:
+    return blake2b(repr(part).encode(), digest_size=16).digest()
 
 
 class Place(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +44,9 @@ class Call:
     parameters: tuple[tuple[str, Hashable], ...] = ()
 
     @property
-    def size(self) -> int:
-        """Characters of its texts."""
-        return sum(map(len, _texts(self.inputs)))
-
-    @property
     def texts(self) -> int:
         """How many texts it has, labels included."""
-        return len(_texts(self.inputs))
+        return sum(1 for _ in _texts(self.inputs))
 
     @property
     def longest(self) -> int:
@@ -108,6 +103,18 @@ def start_all(model: Model, works: Iterable[Work]) -> None:
         work.start(model)
 
 
+def light(calls: Iterable[Call], most: int) -> bool:
+    """Whether the texts, labels and words of `calls` have at most `most` characters, told without
+    looking at more than those."""
+    left = most
+    for call in calls:
+        for text in _texts((call.inputs, call.parameters)):
+            left -= len(text) + 1
+            if left < 0:
+                return False
+    return True
+
+
 def encode(result: object) -> bytes:
     """A result as JSON in UTF-8. Raises ValueError where it has no JSON (NaN, a lone surrogate)."""
     return _encoder.encode(result).encode()
@@ -131,10 +138,10 @@ def _told(error: Exception) -> QingyuError:
     return failure
 
 
-def _texts(value: object) -> list[str]:
+def _texts(value: object) -> Iterator[str]:
     """The strings in `value`, however nested."""
     if isinstance(value, str):
-        return [value]
-    if isinstance(value, tuple):
-        return [text for part in value for text in _texts(part)]
-    return []
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _texts(part)

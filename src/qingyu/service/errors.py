@@ -37,6 +37,19 @@ class RequestTooLargeError(InputError):
         )
 
 
+class AnswerTooLargeError(InputError):
+    """An answer of more bytes than the service gives, told before anything is computed."""
+
+    code = "request_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"回答可达 {size} 字节，最多 {limit} 字节，请减少文本、空或候选。",
+            f"The answer could have {size} bytes, at most {limit} are given; "
+            "ask for fewer texts, masks or candidates.",
+        )
+
+
 class StoppingError(ServiceError):
     """The service is on its way down and takes nothing new."""
 

@@ -179,7 +179,7 @@ class Registry:
             return self.extra[name]
         # Only a plain name: what a client sends can never point outside the folders.
         plain = Path(name).name == name not in {"", ".."} and name.isprintable()
-        if plain and len(name) <= MAX_NAME:
+        if plain and len(name.encode()) <= MAX_NAME:
             for folder in self.folders:
                 if (folder / name / MANIFEST).is_file():
                     return folder / name

@@ -11,8 +11,8 @@ Company. The query whose turn is oldest leads; see `batching` for who joins it.
 
 Admission. A request is charged the tokens it has in the house, waiting or running, up to a share,
 so that a few large requests cannot shut everyone else out. What goes beyond the bound is refused at
-once; see `admission`. An admitted request is never refused half-way: the later rounds of a task
-that asks the model several times always get in.
+once; see `admission`. An admitted request keeps its place until it is answered, and is never
+refused half-way: the later rounds of a task that asks the model several times always get in.
 
 The scheduler owns no thread and reads no clock but the one it is given; `Workers` drives it.
 """
@@ -69,9 +69,9 @@ class Scheduler:
     """
 
     deliver: Callable[[list[Ticket]], object]
-    max_batch_tokens: int
-    max_queue_tokens: int
-    max_request_tokens: int
+    max_batch_tokens: int = 512
+    max_queue_tokens: int = 1024
+    max_request_tokens: int = 65_536
     lanes: int = 1
     clock: Clock = time.monotonic
     stats: Stats = field(default_factory=Stats)
@@ -106,13 +106,20 @@ class Scheduler:
         """A place for a request of about `cost` tokens, taken before they are counted: of a
         thousand requests that come in the same moment only those that fit are tokenised.
 
-        Give it back with `release`, just before its first `submit` as one that `follows`.
-        Raises OverloadedError.
+        It is held, or what `resize` makes of it, until `release`, whatever the request submits
+        meanwhile as `placed`. Raises OverloadedError.
         """
         with self._ready:
             self._admit(cost, self.clock(), deadline)
             charge = min(cost, self.admission.share)
             self.admission.held += charge
+            return charge
+
+    def resize(self, place: int, cost: int) -> int:
+        """The place of a request whose tokens have been counted, for the one it took before."""
+        with self._ready:
+            charge = min(cost, self.admission.share)
+            self.admission.held += charge - place
             return charge
 
     def release(self, place: int) -> None:
@@ -130,10 +137,10 @@ class Scheduler:
         queries: Sequence[Query],
         *,
         deadline: float | None = None,
-        follows: bool = False,
+        placed: bool = False,
         context: object = None,
     ) -> Ticket:
-        """Queue `queries` to be answered by `run`; `follows` marks a later round of admitted work.
+        """Queue `queries` to be answered by `run`; `placed`: their request has a place already.
 
         `deadline` is a time of the scheduler's clock. Raises OverloadedError, RequestTooLargeError,
         and StoppingError.
@@ -145,10 +152,11 @@ class Scheduler:
         self.check_size(cost)
         ticket = Ticket(run, queries, deadline, now, [None] * len(queries), len(queries))
         ticket.context = context
+        ticket.placed = placed
         with self._ready:
             if self._closed:
                 raise StoppingError
-            if not follows:
+            if not placed:
                 self._admit(cost, now, deadline)
             turn = now
             for index, query in enumerate(queries):
@@ -176,7 +184,8 @@ class Scheduler:
         """Put in the books how many tokens of a ticket are in the house from now on."""
         books = self.admission
         books.tokens += tokens - ticket.tokens_held
-        books.held += min(tokens, books.share) - min(ticket.tokens_held, books.share)
+        if not ticket.placed:
+            books.held += min(tokens, books.share) - min(ticket.tokens_held, books.share)
         ticket.tokens_held = tokens
 
     # -- leaving early ----------------------------------------------------------------------------

@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import partial
+from itertools import count, takewhile
+from typing import cast
 
 from qingyu.engine import heap
 from qingyu.engine.batch import neighbours
 from qingyu.errors import DeadlineError, QingyuError, ServiceError
+from qingyu.query import Cost
 from qingyu.tasks.drive import deal
-from qingyu.text.tokenizer import SPECIAL_TOKENS
 
-from .cache import Cache, key_of
-from .calls import Answer, Call, Work, start_all
-from .errors import InferenceError, ItemError, RequestTooLargeError, StoppingError
+from .cache import Cache, keys_of
+from .calls import Answer, Call, Work, light, start_all
+from .errors import (
+    AnswerTooLargeError,
+    InferenceError,
+    ItemError,
+    RequestTooLargeError,
+    StoppingError,
+)
+from .flight import Flight
 from .registry import Registry
 from .scheduler import Scheduler
 from .slots import Loaded
@@ -30,41 +38,13 @@ log = logging.getLogger("qingyu.service")
 # Up to this much is done on the event loop itself: about a millisecond at worst, where handing it
 # to a thread and back costs a fifth of that each time (measured). More goes to a thread.
 INLINE_CHARACTERS = 600
+INLINE_TOKENS = 600
 INLINE_POSITIONS = 4
-ROWS_AT_ONCE = 256  # of one request: a row may hold a number for every word of the vocabulary
+ROWS_AT_ONCE = 128  # of one request: a row may hold a number for every word of the vocabulary
+MAX_ANSWER_BYTES = 32 << 20
 TICK_SECONDS = 0.25
 REFRESH_TICKS = 4
 TRIM_TICKS = 8  # what a rare long text took is given back; taking it again costs a millisecond
-
-
-@dataclass(eq=False)
-class Flight:
-    """One computation and how many requests wait for it; it is given up when none does.
-
-    place:   what is reserved for it in the scheduler until its first queries are there
-    turn:    the works whose queries the scheduler has, under `ticket`
-    futures: of those who wait, each its own, by key; gone when the key is settled
-    """
-
-    seconds: float | None
-    deadline: float | None
-    waiters: int = 0
-    place: int = 0
-    turn: list[Work] = field(default_factory=list)
-    ticket: Ticket | None = None
-    task: asyncio.Task[None] | None = None
-    works: list[tuple[Hashable, Work]] = field(default_factory=list)
-    futures: dict[Hashable, list[asyncio.Future[Answer]]] = field(default_factory=dict)
-
-    @property
-    def open_works(self) -> list[Work]:
-        return [work for _, work in self.works if not work.over]
-
-    def wait(self, key: Hashable) -> asyncio.Future[Answer]:
-        """A future of one's own: cancelling it concerns nobody else."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.futures.setdefault(key, []).append(future)
-        return future
 
 
 class Service:
@@ -73,14 +53,16 @@ class Service:
     def __init__(
         self,
         registry: Registry,
-        scheduler: Callable[..., Scheduler],
+        scheduler: Callable[..., Scheduler] = Scheduler,
         *,
-        cache_bytes: int,
+        cache_bytes: int = 64 << 20,
         workers: int = 1,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.registry = registry
         self.cache = Cache(cache_bytes)
         self.shared = 0
+        self.max_answer_bytes = max_answer_bytes
         self.scheduler = scheduler(deliver=self._deliver)
         self.workers = Workers(self.scheduler, workers)
         self._inflight: dict[Hashable, Flight] = {}
@@ -103,18 +85,51 @@ class Service:
         await self.registry.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    async def cost(self, model: str, calls: Sequence[Call]) -> Cost:
+        """What answering `calls` will cost, from their sizes alone.
+
+        Raises what the registry raises, and RequestTooLargeError and AnswerTooLargeError where it
+        is more than is taken in one request.
+        """
+        loaded = self.registry.lease_loaded(model) or await self.registry.lease(model)
+        try:
+            if light(calls, INLINE_CHARACTERS):
+                return self._cost(loaded, calls)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._cost, loaded, calls)
+        finally:
+            self.registry.release(loaded)
+
+    def _cost(self, loaded: Loaded, calls: Iterable[Call]) -> Cost:
+        total = Cost(0, 0)
+        for (
+            call
+        ) in calls:  # checked as it grows: the sizes of what is too much are not all looked at
+            total += loaded.model.cost(call.task, *call.inputs, **dict(call.parameters))
+            self.scheduler.check_size(total.tokens)
+            if total.bytes > self.max_answer_bytes:
+                raise AnswerTooLargeError(total.bytes, self.max_answer_bytes)
+        return total
+
     async def answer(
-        self, model: str, calls: Sequence[Call], *, timeout: float | None = None
+        self,
+        model: str,
+        calls: Sequence[Call],
+        *,
+        timeout: float | None = None,
+        cost: Cost | None = None,
     ) -> list[Answer]:
         """The answers to `calls`, in order, computed together.
 
-        `timeout` is in seconds from now. Cancelling gives up what nobody else waits for. Raises
-        what the registry, the scheduler and the tasks raise; for one of several calls, ItemError.
+        `timeout` is in seconds from now; `cost` is what `cost` told, where it was asked already.
+        Cancelling gives up what nobody else waits for. Raises what `cost`, the scheduler and the
+        tasks raise; for one of several calls, ItemError.
         """
+        cost = cost or await self.cost(model, calls)
         loaded = self.registry.lease_loaded(model) or await self.registry.lease(model)
         flights: list[Flight] = []
         try:
-            answers, waiting = self._look_up(loaded, calls, flights, timeout)
+            answers, waiting = self._look_up(loaded, calls, flights, timeout, cost)
             if len(calls) == 1:
                 for index, future in waiting.items():
                     answers[index] = await future
@@ -137,14 +152,15 @@ class Service:
         calls: Sequence[Call],
         flights: list[Flight],
         timeout: float | None,
+        cost: Cost,
     ) -> tuple[list[Answer | None], dict[int, asyncio.Future[Answer]]]:
         """What is known now, and what is awaited; starts what nobody computes yet."""
         caching = self.cache.limit > 0
         answers: list[Answer | None] = [None] * len(calls)
         waiting: dict[int, asyncio.Future[Answer]] = {}
         mine = Flight(timeout, None if timeout is None else self.scheduler.clock() + timeout)
-        for index, call in enumerate(calls):
-            key: Hashable = key_of(loaded.model.digest, call) if caching else index
+        keys: Iterable[Hashable] = keys_of(loaded.model.digest, calls) if caching else count()
+        for index, (call, key) in enumerate(zip(calls, keys, strict=False)):
             if caching:
                 answers[index] = self.cache.get(key)
                 if answers[index] is not None:
@@ -160,33 +176,31 @@ class Service:
             waiting[index] = mine.wait(key)
             mine.works.append((key, Work(call)))
         if mine.works:
-            self._take_off(loaded, mine)
+            self._take_off(loaded, mine, cost.tokens * len(mine.works) // len(calls))
             flights.append(mine)
         return answers, waiting
 
-    def _take_off(self, loaded: Loaded, flight: Flight) -> None:
+    def _take_off(self, loaded: Loaded, flight: Flight, cost: int) -> None:
         """Get a place and begin; what is light is queued before this returns, since each turn of a
         busy event loop takes its time. Raises OverloadedError."""
         works = flight.open_works
-        sizes = [(work.call.size, work.call.texts) for work in works]
-        cost = sum(size + SPECIAL_TOKENS * texts for size, texts in sizes)
         flight.place = self.scheduler.reserve(cost, flight.deadline)
         flight.waiters += 1
         loaded.leases += 1
         if self.cache.limit > 0:
             self._inflight.update((key, flight) for key, _ in flight.works)
-        light = sum(size * texts for size, texts in sizes) <= INLINE_CHARACTERS
-        if light:
+        inline = cost <= INLINE_TOKENS and light((w.call for w in works), INLINE_CHARACTERS)
+        if inline:
             start_all(loaded.model, works)
-        flight.task = asyncio.ensure_future(self._fly(loaded, flight, light))
+        flight.task = asyncio.ensure_future(self._fly(loaded, flight, inline))
         flight.task.add_done_callback(lambda task: self._land(loaded, flight, task))
-        if light:
+        if inline:
             with contextlib.suppress(QingyuError):  # the same again in its task, which tells it
                 self._queue(loaded, flight)
 
     async def _fly(self, loaded: Loaded, flight: Flight, started: bool) -> None:
         if not started:
-            await self._in_thread(start_all, loaded.model, flight.open_works)
+            await self._in_thread(flight, flight.open_works, partial(start_all, loaded.model))
         if flight.ticket is None:
             self._queue(loaded, flight)
         while flight.ticket is not None:
@@ -198,7 +212,7 @@ class Service:
             if sum(map(len, answers)) <= INLINE_POSITIONS:
                 deal(iter(answers), flight.turn)
             else:
-                await self._in_thread(deal, iter(answers), flight.turn)
+                await self._in_thread(flight, flight.turn, partial(deal, iter(answers)))
             self._queue(loaded, flight)
 
     def _queue(self, loaded: Loaded, flight: Flight) -> None:
@@ -211,21 +225,19 @@ class Service:
         works = flight.open_works
         if not works:
             return
-        if flight.place:
-            self.scheduler.check_size(sum(work.tokens for work in works))
-            self._give_place(flight)  # no other gets in: nothing is awaited before it is filled
+        if not flight.counted:
+            flight.counted = True
+            tokens = sum(work.tokens for work in works)
+            self.scheduler.check_size(tokens)
+            flight.place = self.scheduler.resize(flight.place, tokens)
         flight.turn = _some(works)
         flight.ticket = self.scheduler.submit(
-            loaded.model.run_batch,
+            loaded.model.run,
             [query for work in flight.turn for query in work.queries],
             deadline=flight.deadline,
-            follows=True,
+            placed=True,
             context=asyncio.get_running_loop().create_future(),
         )
-
-    def _give_place(self, flight: Flight) -> None:
-        self.scheduler.release(flight.place)
-        flight.place = 0
 
     def _land(self, loaded: Loaded, flight: Flight, task: asyncio.Task[None]) -> None:
         """However it ended: nobody is left waiting, nothing in the queue, the lease given back."""
@@ -236,7 +248,7 @@ class Service:
         if flight.ticket is not None:
             self.scheduler.cancel(flight.ticket)
         self._settle(flight, error)
-        self._give_place(flight)
+        self.scheduler.release(flight.place)
         self.registry.release(loaded)
 
     def _leave(self, flight: Flight) -> None:
@@ -268,9 +280,16 @@ class Service:
                     future.set_exception(work.error or error or StoppingError())
                     future.exception()  # seen, even if every client has left
 
-    async def _in_thread(self, function: Callable[..., None], *arguments: Any) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._pool, function, *arguments)
+    async def _in_thread(
+        self, flight: Flight, works: list[Work], step: Callable[[Iterable[Work]], None]
+    ) -> None:
+        """One step of works in the thread for text, given up between two of them when nobody waits
+        any more. Raises DeadlineError."""
+        clock = self.scheduler.clock
+        while_wanted = takewhile(lambda _: flight.wanted(clock()), works)
+        await asyncio.get_running_loop().run_in_executor(self._pool, step, while_wanted)
+        if not flight.wanted(clock()):
+            raise DeadlineError(flight.seconds or 0.0)
 
     def _deliver(self, tickets: list[Ticket]) -> None:
         """Called in a worker's thread: wake those who wait, once for all of a batch."""
@@ -314,7 +333,7 @@ def _wake(tickets: list[Ticket]) -> None:
 
 def _placed(index: int, error: BaseException) -> BaseException:
     """Which of several texts; an overload, a deadline or the size concerns them all."""
-    of_all = isinstance(error, ServiceError | RequestTooLargeError)
+    of_all = isinstance(error, ServiceError | RequestTooLargeError | AnswerTooLargeError)
     if isinstance(error, QingyuError) and not of_all:
         return ItemError(index, error)
     return error

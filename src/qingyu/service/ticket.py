@@ -24,6 +24,7 @@ class Ticket:
     arrival: float
     answers: list[FloatArray | None]
     left: int
+    placed: bool = False  # its request holds a place already, and the ticket is not charged
     tokens_held: int = 0  # of its queries, those not answered yet
     error: BaseException | None = None
     settled: bool = False

@@ -14,7 +14,7 @@ from qingyu.query import Steps
 from qingyu.results import Alternative, Candidate, FillMaskResult, MaskFill, Span, Truncate
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.beam import fill_together
+from qingyu.tasks.parts.beam import MAX_TOGETHER, fill_together
 from qingyu.tasks.parts.blanks import MASK, Blanks, find_blanks
 from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text
 from qingyu.tasks.parts.targets import pieces_of, score_targets
@@ -25,7 +25,6 @@ from qingyu.text.tokenizer import Tokenizer
 
 NAME = "fill-mask"
 MAX_ALTERNATIVES = 64
-MAX_TOGETHER = 16  # masks; each takes a visit to the model of its own
 
 
 def fill_mask(

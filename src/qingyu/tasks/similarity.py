@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from qingyu.bundle import HeadInfo
 from qingyu.numbers import FloatArray
-from qingyu.query import Steps
+from qingyu.query import Query, Steps
 from qingyu.results import LongPair, Ranked, RankResult, SimilarityResult
 from qingyu.tasks.classification import probabilities
 from qingyu.tasks.context import Context
@@ -19,7 +17,8 @@ from qingyu.tasks.parts.parameters import (
     checked_strings,
     checked_text,
 )
-from qingyu.text.reading import read_pair
+from qingyu.tasks.parts.turns import turns
+from qingyu.text.reading import fitted, read_pair
 
 NAME = "sentence-similarity"
 RANKING = "sentence-ranking"
@@ -76,13 +75,20 @@ def ranking(
     text = checked_text(text)
     texts = checked_strings(texts, "texts")
     top_k = len(texts) if top_k is None else checked_count(top_k, "top_k", 1, 1 << 30)
-    pairs = [
-        read_pair(context.tokenizer, text, other, context.pair_room, truncate) for other in texts
-    ]
-    answers = yield [context.whole(a.parts()[0], name, b.parts()[0]) for a, b in pairs]
     info = context.heads[name]
-    scores = [_same(info, probabilities(info, row)) for row in np.concatenate(answers)]
-    cut = [bool(a.unread or b.unread) for a, b in pairs]
+    query = context.tokenizer.tokens(text)
+    cut: list[bool] = []
+
+    def queries() -> Iterator[Query]:
+        for other in texts:
+            tokens = query, context.tokenizer.tokens(other)
+            a, b = fitted((text, other), tokens, context.pair_room, truncate)
+            cut.append(bool(a.unread or b.unread))
+            yield context.whole(a.parts()[0], name, b.parts()[0])
+
+    scores: list[float] = []
+    for some in turns(queries()):
+        scores += [_same(info, probabilities(info, logits[0])) for logits in (yield some)]
     order = sorted(range(len(texts)), key=lambda i: (-scores[i], i))[:top_k]
     found = tuple(Ranked(i, texts[i], scores[i], cut[i]) for i in order)
     return RankResult(text, found, any(cut))

@@ -12,12 +12,13 @@ from qingyu.query import Steps
 from qingyu.results import Aggregation, Entity, Span, TokenClassificationResult
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.labelling import OUTSIDE, likeliest_path, spans
+from qingyu.tasks.parts.labelling import BEGINS, ENDS, likeliest_path, parsed
 from qingyu.tasks.parts.parameters import checked_choice, checked_text, wrong
 from qingyu.text import windows
 from qingyu.text.tokenizer import Tokenizer, Tokens
 
 NAME = "token-classification"
+OUTSIDE = "O"
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def token_classification(
     tokens = tokenizer.characters(text) if by_character else tokenizer.tokens(text)
     if not tokens.ids:
         return TokenClassificationResult(text, ())
-    parts = windows.overlapping(len(tokens.ids), context.room)
-    cores = windows.cores(parts)
+    spans = windows.overlapping(len(tokens.ids), context.room)
+    cores = windows.cores(spans)
     queries = [
         context.query(tokens.ids[start:end], range(first - start, last - start), name)
-        for (start, end), (first, last) in zip(parts, cores, strict=True)
+        for (start, end), (first, last) in zip(spans, cores, strict=True)
     ]
     logits = np.concatenate((yield queries))
 
@@ -83,16 +84,13 @@ def token_classification(
         Piece((tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1]), info.labels[i], row[i])
         for word, row, i in zip(words, rows.tolist(), chosen, strict=True)
     ]
-    labels = [piece.label for piece in pieces]
-    if aggregation_strategy == "none":
-        groups = [(i, i + 1, label) for i, label in enumerate(labels)]
-    else:
-        groups = spans(labels)
+    groups = [[piece] for piece in pieces] if aggregation_strategy == "none" else joined(pieces)
     entities = []
-    for first, past, label in groups:
+    for group in groups:
+        label = group[0].label if aggregation_strategy == "none" else parsed(group[0].label)[1]
         if label not in ignore_labels:
-            start, end = pieces[first].span[0], pieces[past - 1].span[1]
-            score = float(np.mean([piece.score for piece in pieces[first:past]]))
+            start, end = group[0].span[0], group[-1].span[1]
+            score = float(np.mean([piece.score for piece in group]))
             entities.append(Entity(label, text[start:end], start, end, score))
     return TokenClassificationResult(text, tuple(entities))
 
@@ -124,3 +122,17 @@ def whole_words(tokenizer: Tokenizer, tokens: Tokens, text: str) -> list[list[in
         else:
             words.append([i])
     return words
+
+
+def joined(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Neighbours that make one span: the same kind, none that begins, none after an end."""
+    groups: list[list[Piece]] = []
+    for piece in pieces:
+        place, kind = parsed(piece.label)
+        if groups:
+            last_place, last_kind = parsed(groups[-1][-1].label)
+            if kind == last_kind and place not in BEGINS and last_place not in ENDS:
+                groups[-1].append(piece)
+                continue
+        groups.append([piece])
+    return groups

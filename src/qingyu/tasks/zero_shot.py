@@ -8,6 +8,7 @@ all labels are scored in one pass: see `qingyu.tasks.cloze`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -22,6 +23,7 @@ from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.cloze import cloze
 from qingyu.tasks.parts.parameters import checked_choice, checked_strings, checked_text, wrong
+from qingyu.tasks.parts.turns import turns
 from qingyu.text.reading import Reading, read
 
 NAME = "zero-shot-classification"
@@ -109,11 +111,12 @@ def inference(
     if 2 * longest > context.pair_room:
         raise TextTooLongError(longest, context.pair_room // 2)
     reading = read(tokenizer, text, context.pair_room - longest, truncate)
-    logits = np.concatenate(
-        (yield [context.whole(part, head, ids) for part in reading.parts() for ids in hypotheses])
-    )
+    queries = (context.whole(part, head, ids) for part in reading.parts() for ids in hypotheses)
+    rows: list[FloatArray] = []
+    for some in turns(queries):
+        rows += yield some
     shape = (len(reading.spans), len(templates), len(words), -1)
-    return reading, reading.mean(logits.reshape(shape))
+    return reading, reading.mean(np.concatenate(rows).reshape(shape))
 
 
 def entailed(head: HeadInfo, logits: FloatArray, multi_label: bool) -> FloatArray:
@@ -139,7 +142,7 @@ def described_labels(labels: object) -> dict[str, str]:
         words = checked_strings([words for _, words in labels], "candidate_labels")
     else:
         names = words = checked_strings(labels, "candidate_labels")
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(
             f"candidate_labels 中「{twice[0]}」重复出现。",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -70,7 +70,10 @@ class Lexicon:
                 )
             return cls(**values)
         if isinstance(values, Iterable) and not isinstance(values, str):
-            return cls.of({"words": tuple(values)})
+            words = tuple(values)
+            if all(isinstance(word, str) for word in words):
+                return _of_words(words)
+            return cls.of({"words": words})
         raise InputError(
             "lexicon 应是词语列表，或含 words、pattern、length、allowed、banned 的对象。",
             "lexicon should be a list of words, or have words, pattern, length, allowed, banned.",
@@ -134,6 +137,12 @@ class Lexicon:
     @cached_property
     def _spelt(self) -> WeakKeyDictionary[Tokenizer, dict[int, IntArray]]:
         return WeakKeyDictionary()
+
+
+@lru_cache(maxsize=4)
+def _of_words(words: tuple[str, ...]) -> Lexicon:
+    """One object for one list: of many texts asked about with it, it is spelt in tokens once."""
+    return Lexicon(words=frozenset(words))
 
 
 def _wrong(name: str, zh: str, en: str) -> InputError:

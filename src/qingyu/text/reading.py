@@ -60,6 +60,13 @@ def read_pair(
     Raises TextTooLongError where they do not fit and `policy` is "error".
     """
     tokens = tokenizer.tokens(first), tokenizer.tokens(second)
+    return fitted((first, second), tokens, room, policy)
+
+
+def fitted(
+    texts: tuple[str, str], tokens: tuple[Tokens, Tokens], room: int, policy: str
+) -> tuple[Reading, Reading]:
+    """`read_pair` of two texts that are tokenised already."""
     lengths = len(tokens[0].ids), len(tokens[1].ids)
     if sum(lengths) > room and policy == "error":
         raise TextTooLongError(sum(lengths), room)
@@ -70,6 +77,6 @@ def read_pair(
     )
     readings = [
         Reading(part, [(0, keep)], windows.unread(text, part.offsets, [(0, keep)]))
-        for text, part, keep in zip((first, second), tokens, kept, strict=True)
+        for text, part, keep in zip(texts, tokens, kept, strict=True)
     ]
     return readings[0], readings[1]

@@ -34,6 +34,7 @@ from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import error_response, of_status
 from qingyu.web.edge.gate import Gate
 from qingyu.web.edge.metrics import Metrics
+from qingyu.web.edge.origins import Origins
 from qingyu.web.edge.security import Keys, read_keys
 from qingyu.web.edge.tracing import Traced, tracer_from_environment
 
@@ -85,13 +86,14 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         ),
         cache_bytes=settings.cache,
         workers=lanes,
+        max_answer_bytes=settings.max_answer,
     )
     metrics = Metrics()
     metrics.watch(service)
-    state = State(settings, service, metrics, default)
     keys = Keys(
         read_keys(settings.api_keys, settings.api_keys_file), settings.key_tokens_per_minute
     )
+    state = State(settings, service, metrics, keys, default)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -114,6 +116,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        redirect_slashes=False,  # to whatever host the client says that this is
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -141,7 +144,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         )
     if settings.traces:
         app.add_middleware(Traced, tracer=tracer_from_environment())
-    app.add_middleware(Gate, keys=keys, metrics=metrics)
+    app.add_middleware(Gate, keys=keys, origins=Origins.of(settings), metrics=metrics)
     return app
 
 

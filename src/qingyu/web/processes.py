@@ -49,7 +49,9 @@ class Processes:
 
     def run(self) -> None:
         """Returns when all have ended. Raises ServiceError where they cannot come up."""
-        set_up_logging(self._settings.log_format, self._settings.log_level)
+        set_up_logging(
+            self._settings.log_format, self._settings.log_level, texts=self._settings.log_text
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         folder = tempfile.mkdtemp(prefix="qingyu-metrics-")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -10,18 +11,32 @@ from starlette.types import Scope
 from qingyu.errors import QingyuError
 from qingyu.service.service import Service
 from qingyu.settings import Settings
+from qingyu.web.edge.allowance import Allowance
 from qingyu.web.edge.metrics import Metrics
+from qingyu.web.edge.security import Keys
+
+BODIES_BYTES = 64 << 20
+ANSWERS_BYTES = 96 << 20
+SMALL_BYTES = 256 << 10  # of one request: so much is never refused for what others hold
 
 
 @dataclass(eq=False)
 class State:
-    """`default` is the name under which the default model is registered; `failure` is what kept it
-    from being loaded."""
+    """default: the name under which the default model is registered
+    failure: what kept it from being loaded
+    bodies, answers: bytes of the requests being read and of the answers not yet taken
+    reading: the thread in which long bodies are read and long answers written
+    """
 
     settings: Settings
     service: Service
     metrics: Metrics
+    keys: Keys
     default: str
+    bodies: Allowance = field(default_factory=lambda: Allowance(BODIES_BYTES, SMALL_BYTES))
+    answers: Allowance = field(default_factory=lambda: Allowance(ANSWERS_BYTES, SMALL_BYTES))
+    reading: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "qingyu-reading"))
+    streams: int = 0
     ready: bool = False
     draining: bool = False
     failure: QingyuError | None = None

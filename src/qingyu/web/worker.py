@@ -23,7 +23,7 @@ KEEP_ALIVE_SECONDS = 75  # longer than the usual proxy's, so that it is the prox
 
 def run(settings: Settings, listener: socket.socket) -> None:
     """One process's whole life on a socket that listens already."""
-    set_up_logging(settings.log_format, settings.log_level)
+    set_up_logging(settings.log_format, settings.log_level, texts=settings.log_text)
     heap.share()
     server = Server(create_app(settings), settings)
     server.run([listener])
@@ -38,7 +38,9 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         config = uvicorn.Config(
             app,
-            http=patient_protocol(settings.body_timeout, settings.max_connections),
+            http=patient_protocol(
+                settings.body_timeout, settings.write_timeout, settings.max_connections
+            ),
             ws="none",
             lifespan="on",
             log_config=None,

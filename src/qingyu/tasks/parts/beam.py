@@ -18,6 +18,7 @@ from qingyu.tasks.parts.words import ask_words
 from qingyu.text.lexicon import Lexicon
 from qingyu.text.tokenizer import Tokenizer
 
+MAX_TOGETHER = 16  # masks; each takes a visit to the model of its own
 WIDTH = 16
 WIDTH_BY_PATTERN = 64  # where only whole words can be judged
 
@@ -51,7 +52,7 @@ def fill_together(
                 begun = one.ids[run[0] :]
                 row = answer.log_probabilities()[0]
                 allowed = tokenizer.plain_ids if words is None else _next(words, begun)
-                best = allowed[np.argsort(-row[allowed], kind="stable")[:width]]
+                best = allowed[_highest(row[allowed], width)]
                 grown += [
                     Filling((*one.ids, int(i)), one.log_prob + float(row[i]))
                     for i in best
@@ -66,6 +67,16 @@ def fill_together(
 def word(tokenizer: Tokenizer, ids: tuple[int, ...]) -> str:
     """Tokens side by side as they read in a text."""
     return "".join(tokenizer.surfaces[token_id] for token_id in ids)
+
+
+def _highest(scores: FloatArray, count: int) -> IntArray:
+    """Places of the highest scores, best first and of equals the first, int64 [count or fewer]."""
+    if len(scores) > count:
+        least = np.partition(scores, -count)[-count]
+        places = np.flatnonzero(scores >= least)
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")][:count]
 
 
 def _next(words: IntArray, begun: tuple[int, ...]) -> IntArray:

@@ -9,7 +9,7 @@ without which common words would win whatever the text says.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from qingyu.query import Query
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts.parameters import wrong
 from qingyu.tasks.parts.targets import pieces_of
+from qingyu.tasks.parts.turns import turns
 from qingyu.tasks.parts.words import ask_words
 from qingyu.text.reading import Reading, read
 
@@ -48,21 +49,26 @@ def cloze(
     reading = read(tokenizer, text, context.room - longest, truncate)
 
     mask = [tokenizer.mask_id or 0]
-    queries = []
-    for part in ([], *reading.parts()):  # first without the text
-        for before, after in patterns:
-            start = len(part) + len(before)
-            for length in lengths:
-                ids = [*part, *before, *mask * length, *after]
-                queries.append(context.query(ids, range(start, start + length), head))
-    answers = yield from ask_words(queries)
-    rows = [answer.log_probabilities() for answer in answers]
+
+    def queries() -> Iterator[Query]:
+        for part in ([], *reading.parts()):  # first without the text
+            for before, after in patterns:
+                start = len(part) + len(before)
+                for length in lengths:
+                    ids = [*part, *before, *mask * length, *after]
+                    yield context.query(ids, range(start, start + length), head)
 
     shape = (1 + len(reading.spans), len(patterns), len(words))
     found = np.empty(shape, np.float32)
-    for number, (part, pattern) in enumerate(np.ndindex(shape[:2])):
-        at = dict(zip(lengths, rows[number * len(lengths) :], strict=False))
-        found[part, pattern] = [at[len(ids)][range(len(ids)), ids].sum() for ids in words]
+    by_pass = found.reshape(-1, len(words))
+    number = 0
+    for some in turns(queries()):
+        for answer in (yield from ask_words(some)):
+            rows = answer.log_probabilities()
+            for place, ids in enumerate(words):
+                if len(ids) == len(rows):
+                    by_pass[number // len(lengths), place] = rows[range(len(ids)), ids].sum()
+            number += 1
     return reading, softmax(reading.mean(found[1:]) - found[0])
 
 

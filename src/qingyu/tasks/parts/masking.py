@@ -9,6 +9,7 @@ from qingyu.numbers import FloatArray
 from qingyu.query import Steps
 from qingyu.results import Span
 from qingyu.tasks.context import Context
+from qingyu.tasks.parts.turns import ROWS_AT_ONCE
 from qingyu.tasks.parts.words import ask_words
 from qingyu.text import windows
 
@@ -19,7 +20,6 @@ Pass: TypeAlias = tuple[Span, list[int]]
 # length every token is masked alone; beyond it 1 token in 32 is hidden at a time, where a masked
 # language model is trained to do without 1 in 7.
 APART = 32
-ROWS_AT_ONCE = 128  # each row holds a number for every word of the vocabulary
 
 
 def predicted(

@@ -10,6 +10,7 @@ from qingyu.numbers import FloatArray
 from qingyu.query import Query
 from qingyu.tasks.parts.blanks import Blanks
 from qingyu.tasks.parts.parameters import checked_strings
+from qingyu.tasks.parts.turns import turns
 from qingyu.tasks.parts.words import ask_words
 from qingyu.text.tokenizer import Tokenizer
 
@@ -48,15 +49,17 @@ def score_targets(
         for ids in pieces.values():
             for i, token_id in enumerate(ids):
                 asked.setdefault((number, tuple(ids[:i]), len(ids) - i), {})[token_id] = 0.0
-    queries = [
+    queries = (
         blanks.spread(number, [*before, *[mask_id] * left], len(before))
         for number, before, left in asked
-    ]
-    answers = yield from ask_words(queries)
-    for wanted, answer in zip(asked.values(), answers, strict=True):
-        row = answer.log_probabilities()[0]
-        for token_id in wanted:
-            wanted[token_id] = float(row[token_id])
+    )
+    sought = iter(asked.values())
+    for some in turns(queries):
+        for answer in (yield from ask_words(some)):
+            row = answer.log_probabilities()[0]
+            wanted = next(sought)
+            for token_id in wanted:
+                wanted[token_id] = float(row[token_id])
     return [
         {
             target: math.exp(

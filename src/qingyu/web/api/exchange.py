@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from qingyu.service.calls import Answer, Call
+from qingyu.settings import Settings
 from qingyu.web.edge.body import Watch, check_json, read_body
 from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import ErrorResponse, ForeignErrorResponse, RequestError
 from qingyu.web.state import state_of
+
+from .validation import SMALL_BYTES
+from .wire import TaskRequest
 
 TOLD = {
     400: "请求体不是 JSON / the body is not JSON",
@@ -27,6 +32,8 @@ TOLD = {
     429: "繁忙，稍后重试 / busy, try later",
     503: "暂不可用 / not available now",
 }
+T = TypeVar("T")
+PIECE = 64 << 10  # bytes
 Responses = dict[int | str, dict[str, Any]]
 ERRORS: Responses = {s: {"model": ErrorResponse, "description": t} for s, t in TOLD.items()}
 FOREIGN_ERRORS: Responses = {
@@ -34,44 +41,66 @@ FOREIGN_ERRORS: Responses = {
 }
 
 
-async def read(request: Request) -> bytes:
-    """The JSON body within the service's limits."""
-    settings = state_of(request).settings
-    check_json(request)
-    return await read_body(request, settings.max_body, settings.body_timeout)
+async def received(request: Request, make: Callable[[bytes], T], *kinds: str) -> T:
+    """What `make` makes of the JSON body, within the service's limits; a long one is made something
+    of in a thread. `kinds` are content types beside JSON that are accepted."""
+    state = state_of(request)
+    settings = state.settings
+    check_json(request, *kinds)
+    with state.bodies.hold() as held:
+        body = await read_body(request, settings.max_body, settings.body_timeout, held)
+        if len(body) <= SMALL_BYTES:
+            return make(body)
+        return await asyncio.get_running_loop().run_in_executor(state.reading, make, body)
 
 
 async def compute(request: Request, model: str | None, calls: Sequence[Call]) -> list[Answer]:
     """The answers to `calls`, given up when the client leaves; fills in the request's context."""
     state, context = state_of(request), context_of(request)
-    settings = state.settings
     context.model = model or state.default
     context.texts = len(calls)
     context.task = calls[0].task if calls else ""
-    check_limits(calls, settings.max_texts, settings.max_characters)
-    if settings.log_text:
-        context.text = json.dumps([call.inputs for call in calls], ensure_ascii=False)
+    if state.settings.log_text:
+        context.text = logged(calls)
     with Watch(request.receive):
-        answers = await state.service.answer(context.model, calls, timeout=settings.timeout)
+        cost = await state.service.cost(context.model, calls)
+        context.holds.append(held := state.answers.hold())
+        held.take(cost.bytes)
+        state.keys.hold(context, cost.tokens)
+        answers = await state.service.answer(
+            context.model, calls, timeout=state.settings.timeout, cost=cost
+        )
     context.tokens = sum(answer.tokens for answer in answers)
     return answers
 
 
-def check_limits(calls: Sequence[Call], max_texts: int, max_characters: int) -> None:
-    """Raises RequestError (too_many_texts, text_too_long)."""
+def logged(calls: Sequence[Call]) -> str:
+    """What was asked, for an operator who wants to see it; no more of it than is logged."""
+    return json.dumps([call.inputs for call in calls[:8]], ensure_ascii=False)
+
+
+def calls_of(wanted: TaskRequest, settings: Settings) -> list[Call]:
+    """Raises InputError and RequestError (too_many_texts, text_too_long)."""
+    calls = wanted.calls()
     texts = sum(call.texts for call in calls)
-    if max(len(calls), texts - len(calls)) > max_texts:
+    if max(len(calls), texts - len(calls)) > settings.max_texts:
         raise RequestError(
             "too_many_texts",
-            f"一次最多 {max_texts} 条文本，收到 {texts} 条，请分批发送。",
-            f"At most {max_texts} texts at once, not {texts}; send them in parts.",
+            f"一次最多 {settings.max_texts} 条文本，收到 {texts} 条，请分批发送。",
+            f"At most {settings.max_texts} texts at once, not {texts}; send them in parts.",
         )
+    check_lengths(calls, settings.max_characters)
+    return calls
+
+
+def check_lengths(calls: Sequence[Call], most: int) -> None:
+    """Raises RequestError (text_too_long)."""
     longest = max((call.longest for call in calls), default=0)
-    if longest > max_characters:
+    if longest > most:
         raise RequestError(
             "text_too_long",
-            f"一条文本最多 {max_characters} 个字符，收到 {longest} 个。",
-            f"A text has at most {max_characters} characters, not {longest}.",
+            f"一条文本最多 {most} 个字符，收到 {longest} 个。",
+            f"A text has at most {most} characters, not {longest}.",
         )
 
 
@@ -84,11 +113,38 @@ def envelope(request: Request, answers: Sequence[Answer]) -> Response:
         context.tokens,
         context.elapsed_ms,
     )
-    return Response(content, media_type="application/json")
+    return answered(content)
 
 
 def json_response(value: object) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), media_type="application/json")
+    return answered(_encoded(value))
+
+
+async def shaped(request: Request, make: Callable[[], object]) -> Response:
+    """`make()` as JSON; where the answers that it is made of may be long, in a thread."""
+    if sum(held.bytes for held in context_of(request).holds) <= PIECE:
+        return json_response(make())
+    loop = asyncio.get_running_loop()
+    content = await loop.run_in_executor(state_of(request).reading, lambda: _encoded(make()))
+    return answered(content)
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def answered(content: bytes) -> Response:
+    """A response of JSON. A long one goes out piece by piece, each when the one before has been
+    taken, so that a client that does not read is noticed and its connection holds little."""
+    if len(content) <= PIECE:
+        return Response(content, media_type="application/json")
+    headers = {"content-length": str(len(content))}
+    return StreamingResponse(_pieces(content), headers=headers, media_type="application/json")
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
 
 
 def body_of(model: type[BaseModel]) -> dict[str, Any]:

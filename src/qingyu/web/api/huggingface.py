@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,7 +19,7 @@ from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.tasks.registry import supported
 from qingyu.web.state import state_of
 
-from .exchange import FOREIGN_ERRORS, body_of, compute, json_response, read
+from .exchange import FOREIGN_ERRORS, body_of, calls_of, compute, received, shaped
 from .tasks import BY_TASK
 from .validation import parse, parse_value
 
@@ -53,7 +54,7 @@ router = APIRouter(tags=["huggingface"])
     openapi_extra=body_of(PipelineRequest),
 )
 async def by_model(request: Request, model: str) -> Response:
-    wanted = parse(PipelineRequest, await read(request))
+    wanted = await received(request, partial(parse, PipelineRequest))
     bundle = state_of(request).service.registry.state(model)
     task = guessed(wanted, supported(bundle.manifest.heads))
     return await answer(request, task, model, wanted)
@@ -67,7 +68,8 @@ async def by_model(request: Request, model: str) -> Response:
     openapi_extra=body_of(PipelineRequest),
 )
 async def by_task(request: Request, task: str, model: str) -> Response:
-    return await answer(request, task, model, parse(PipelineRequest, await read(request)))
+    wanted = await received(request, partial(parse, PipelineRequest))
+    return await answer(request, task, model, wanted)
 
 
 async def answer(request: Request, task: str, model: str, wanted: PipelineRequest) -> Response:
@@ -79,14 +81,16 @@ async def answer(request: Request, task: str, model: str, wanted: PipelineReques
     parameters = wanted.all_parameters()
     body = {**fields(task, wanted.inputs), **translated(task, parameters), "model": model}
     ours = parse_value(BY_TASK[task].request, body)
-    answers = await compute(request, model, ours.calls())
-    results = [json.loads(one.body) for one in answers]
-    shape = SHAPES[task]
-    if task == "sentence-similarity":
-        return json_response(shape(results[0], parameters))
-    shaped = [shape(result, parameters) for result in results]
-    single = isinstance(wanted.inputs, str | dict) and task != "text-classification"
-    return json_response(shaped[0] if single else shaped)
+    answers = await compute(request, model, calls_of(ours, state_of(request).settings))
+    alone = task == "sentence-similarity" or (
+        isinstance(wanted.inputs, str | dict) and task != "text-classification"
+    )
+
+    def shape() -> object:
+        results = [SHAPES[task](json.loads(one.body), parameters) for one in answers]
+        return results[0] if alone else results
+
+    return await shaped(request, shape)
 
 
 def guessed(wanted: PipelineRequest, available: list[str]) -> str:

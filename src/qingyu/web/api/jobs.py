@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,16 +20,17 @@ from qingyu.jobs.errors import JobStateError, WriteError
 from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
 from qingyu.service.job_worker import JobWorker
 from qingyu.settings import Settings
-from qingyu.tasks.registry import SAMPLE
 from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import ErrorResponse, RequestError
 from qingyu.web.edge.upload import receive
 from qingyu.web.state import State, state_of
 
-from .exchange import ERRORS, body_of, read
+from .exchange import ERRORS, body_of, received
 from .tasks import BY_TASK
 from .validation import parse, parse_value
 from .wire import Strict
+
+SAMPLE = "今天天气真[MASK]啊。"
 
 STATE = {"model": ErrorResponse, "description": "任务的状态不允许 / not in its present state"}
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: STATE})
@@ -131,7 +133,7 @@ def jobs_of(request: Request) -> Jobs:
 )
 async def create(request: Request) -> Response:
     jobs, state = jobs_of(request), state_of(request)
-    wanted = parse(JobRequest, await read(request))
+    wanted = await received(request, partial(parse, JobRequest))
     name = wanted.model or state.default
     loaded = await state.service.registry.lease(name)
     try:

@@ -16,13 +16,22 @@ from starlette.responses import Response
 
 from qingyu import __version__
 from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.service.calls import Call
 from qingyu.service.slots import BundleState
-from qingyu.web.edge.body import read_body
 from qingyu.web.state import state_of
 
-from .exchange import FOREIGN_ERRORS, body_of, compute, json_response
+from .exchange import (
+    FOREIGN_ERRORS,
+    body_of,
+    calls_of,
+    compute,
+    json_response,
+    received,
+    shaped,
+)
 from .tasks import BY_TASK
 from .validation import parse, parse_value
+from .wire import TaskRequest
 
 HEADER_LENGTH = "inference-header-content-length"
 INPUTS = ("text", "text_pair", "candidate_labels")
@@ -32,7 +41,7 @@ class Tensor(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
     name: str
-    shape: list[int] = Field(max_length=8)
+    shape: list[int] = Field(max_length=8, fail_fast=True)
     datatype: str
     data: list[Any] | None = None
     parameters: dict[str, Any] = {}
@@ -45,6 +54,7 @@ class InferRequest(BaseModel):
     inputs: list[Tensor] = Field(
         min_length=1,
         max_length=8,
+        fail_fast=True,
         examples=[[{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["真[MASK]啊"]}]],
     )
     parameters: dict[str, Any] = {}
@@ -111,31 +121,38 @@ async def model_ready(request: Request, model: str) -> Response:
 @router.post("/models/{model}/versions/1/infer", include_in_schema=False, response_model=None)
 async def infer(request: Request, model: str) -> Response:
     settings = state_of(request).settings
-    body = await read_body(request, settings.max_body, settings.body_timeout)
-    wanted, values = tensors(body, request.headers.get(HEADER_LENGTH))
+    length = request.headers.get(HEADER_LENGTH)
+
+    def make(body: bytes) -> tuple[InferRequest, list[Call]]:
+        wanted, values = tensors(body, length, settings.max_texts)
+        return wanted, calls_of(_ours(wanted, values, model), settings)
+
+    wanted, calls = await received(request, make, "application/octet-stream", "")
+    answers = await compute(request, model, calls)
+
+    def shape() -> object:
+        answered: dict[str, Any] = {"model_name": model, "model_version": "1"}
+        if wanted.id is not None:
+            answered["id"] = wanted.id
+        results = {"name": "results", "datatype": "BYTES", "shape": [len(answers)]}
+        answered["outputs"] = [{**results, "data": [answer.body.decode() for answer in answers]}]
+        return answered
+
+    return await shaped(request, shape)
+
+
+def _ours(wanted: InferRequest, values: dict[str, Any], model: str) -> TaskRequest:
+    """The request as our own. Raises TaskNotSupportedError, RequestError."""
     parameters = {
         name: value for name, value in wanted.parameters.items() if name != "binary_data_output"
     }
     task = parameters.pop("task", "fill-mask")
-    if task not in BY_TASK:
+    if not isinstance(task, str) or task not in BY_TASK:
         raise TaskNotSupportedError(
             f"没有任务 {str(task)[:40]!r}；可用的任务：{'、'.join(BY_TASK)}。",
             f"No task {str(task)[:40]!r}; there are: {', '.join(BY_TASK)}.",
         )
-    ours = parse_value(BY_TASK[task].request, {**parameters, **values, "model": model})
-    answers = await compute(request, model, ours.calls())
-    answered: dict[str, Any] = {"model_name": model, "model_version": "1"}
-    if wanted.id is not None:
-        answered["id"] = wanted.id
-    answered["outputs"] = [
-        {
-            "name": "results",
-            "datatype": "BYTES",
-            "shape": [len(answers)],
-            "data": [answer.body.decode() for answer in answers],
-        }
-    ]
-    return json_response(answered)
+    return parse_value(BY_TASK[task].request, {**parameters, **values, "model": model})
 
 
 @router.post("/repository/index", summary="仓库中的模型 / models in the repository")
@@ -161,8 +178,13 @@ async def unload(request: Request, model: str) -> Response:
     return json_response({})
 
 
-def tensors(body: bytes, header_length: str | None) -> tuple[InferRequest, dict[str, Any]]:
-    """The request and the texts of its inputs by name. Raises RequestError, InputError."""
+def tensors(
+    body: bytes, header_length: str | None, most: int
+) -> tuple[InferRequest, dict[str, Any]]:
+    """The request and the texts of its inputs, at most `most` each, by name.
+
+    Raises RequestError, InputError.
+    """
     length = len(body)
     if header_length is not None:
         if not header_length.isdecimal() or int(header_length[:12]) > len(body):
@@ -181,7 +203,7 @@ def tensors(body: bytes, header_length: str | None) -> tuple[InferRequest, dict[
         if size is not None:
             if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(rest):
                 raise _wrong(tensor.name, "binary_data_size 有误", "binary_data_size is wrong")
-            data, rest = unpacked(rest[:size], tensor.name), rest[size:]
+            data, rest = unpacked(rest[:size], tensor.name, most), rest[size:]
         count = 1
         for side in tensor.shape:
             count *= side
@@ -191,11 +213,13 @@ def tensors(body: bytes, header_length: str | None) -> tuple[InferRequest, dict[
     return wanted, values
 
 
-def unpacked(data: memoryview, name: str) -> list[str]:
+def unpacked(data: memoryview, name: str, most: int) -> list[str]:
     """Texts, each after its length in bytes (4, little-endian)."""
-    texts = []
+    texts: list[str] = []
     place = 0
     while place < len(data):
+        if len(texts) == most:
+            raise _wrong(name, f"最多 {most} 项", f"has at most {most} items")
         if place + 4 > len(data):
             raise _wrong(name, "数据不完整", "the data is cut off")
         (size,) = struct.unpack_from("<I", data, place)

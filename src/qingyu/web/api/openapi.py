@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from .exchange import answered
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -16,8 +20,12 @@ REFERENCE = "#/components/schemas/{model}"
 def add_openapi(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
     """`bodies` are the types that operations refer to with `exchange.body_of`."""
 
+    @cache
+    def written() -> bytes:  # it takes long, and anyone may ask for it
+        return json.dumps(describe(app, bodies), ensure_ascii=False).encode()
+
     async def document(_: Request) -> Response:
-        return JSONResponse(describe(app, bodies))
+        return answered(written())
 
     app.add_route("/openapi.json", document, include_in_schema=False)
 

@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.responses import Response
 
 from qingyu.errors import NoMaskError, QingyuError
+from qingyu.service.calls import Call
 from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import error_response
+from qingyu.web.state import state_of
 
-from .exchange import ERRORS, body_of, compute, envelope, json_response, read
-from .stream import KIND, streamed, wants_lines
+from .exchange import ERRORS, body_of, calls_of, compute, envelope, received, shaped
+from .stream import KIND, stream_calls, streamed, wants_lines
 from .tasks import ROWS, Row
 from .validation import parse
 from .wire import FillMaskRequest, TaskRequest
@@ -32,11 +34,17 @@ def task_router() -> APIRouter:
 
 def _add(router: APIRouter, row: Row) -> None:
     async def endpoint(request: Request) -> Response:
-        wanted: TaskRequest = parse(row.request, await read(request))
-        calls = wanted.calls()
+        settings = state_of(request).settings
+        limit = stream_calls if wants_lines(request) else calls_of
+
+        def make(body: bytes) -> tuple[str | None, list[Call]]:
+            wanted: TaskRequest = parse(row.request, body)
+            return wanted.model, limit(wanted, settings)
+
+        model, calls = await received(request, make)
         if wants_lines(request):
-            return await streamed(request, wanted.model, calls)
-        return envelope(request, await compute(request, wanted.model, calls))
+            return await streamed(request, model, calls)
+        return envelope(request, await compute(request, model, calls))
 
     results: Any = list[row.result]  # type: ignore[name-defined]  # known when it runs
     described = create_model(
@@ -90,15 +98,23 @@ router = APIRouter()
     openapi_extra=body_of(PredictRequest),
 )
 async def predict(request: Request) -> Response:
-    wanted = parse(PredictRequest, await read(request))
+    settings = state_of(request).settings
+
+    def make(body: bytes) -> list[Call]:
+        return calls_of(FillMaskRequest(text=parse(PredictRequest, body).text), settings)
+
     try:
-        answers = await compute(request, None, FillMaskRequest(text=wanted.text).calls())
+        answers = await compute(request, None, await received(request, make))
     except NoMaskError as error:
         told = QingyuError("未找到 [MASK] 标记", error.en)
         told.code = context_of(request).error = error.code
         return error_response(told, request.scope, context_of(request).request_id, status=400)
-    masks = [
-        [{"token": one["token"], "score": one["score"]} for one in mask["candidates"]]
-        for mask in json.loads(answers[0].body)["masks"]
-    ]
-    return json_response({"results": masks[0] if len(masks) == 1 else masks})
+
+    def shape() -> object:
+        masks = [
+            [{"token": one["token"], "score": one["score"]} for one in mask["candidates"]]
+            for mask in json.loads(answers[0].body)["masks"]
+        ]
+        return {"results": masks[0] if len(masks) == 1 else masks}
+
+    return await shaped(request, shape)

@@ -11,20 +11,28 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from qingyu.errors import OverloadedError, QingyuError
+from qingyu.query import Cost
 from qingyu.service.calls import Answer, Call
+from qingyu.settings import Settings
+from qingyu.web.edge.allowance import Held
 from qingyu.web.edge.context import RequestContext, context_of
-from qingyu.web.edge.errors import error_body
+from qingyu.web.edge.errors import RequestError, error_body
 from qingyu.web.state import State, state_of
 
-from .exchange import check_limits
+from .exchange import check_lengths
+from .wire import TaskRequest
 
 KIND = "application/x-ndjson"
 AHEAD = 32  # texts of one stream under way at once
+AHEAD_BYTES = 1 << 20  # and of their answers
+MAX_TEXTS = 10_000
+MAX_STREAMS = 32
 PATIENCE_SECONDS = 0.25
 
 
@@ -32,57 +40,98 @@ def wants_lines(request: Request) -> bool:
     return KIND in request.headers.get("accept", "")
 
 
+def stream_calls(wanted: TaskRequest, settings: Settings) -> list[Call]:
+    """Raises InputError and RequestError (too_many_texts, text_too_long)."""
+    calls = wanted.calls()
+    if len(calls) > MAX_TEXTS:
+        raise RequestError(
+            "too_many_texts",
+            f"一次最多流式回答 {MAX_TEXTS} 条文本，收到 {len(calls)} 条，请分批发送。",
+            f"At most {MAX_TEXTS} texts in one stream, not {len(calls)}; send them in parts.",
+        )
+    check_lengths(calls, settings.max_characters)
+    return calls
+
+
 async def streamed(request: Request, model: str | None, calls: Sequence[Call]) -> Response:
     """The response, begun once the service has room. Raises OverloadedError, ModelNotFoundError."""
     state, context = state_of(request), context_of(request)
     context.model, context.texts = model or state.default, len(calls)
     context.task = calls[0].task
-    check_limits(calls, len(calls), state.settings.max_characters)
+    if state.streams >= MAX_STREAMS:
+        raise OverloadedError(PATIENCE_SECONDS)
     state.service.scheduler.check_room()
     state.service.registry.release(await state.service.registry.lease(context.model))
     return StreamingResponse(_lines(state, context, calls), media_type=KIND)
+
+
+@dataclass(eq=False)
+class Text:
+    """One text under way: what its answer may hold, and the task that computes it."""
+
+    bytes: int
+    held: Held
+    task: asyncio.Task[Answer]
 
 
 async def _lines(
     state: State, context: RequestContext, calls: Sequence[Call]
 ) -> AsyncIterator[bytes]:
     coming = iter(calls)
-    under_way: deque[asyncio.Task[Answer]] = deque()
+    under_way: deque[Text] = deque()
 
-    def send_next() -> None:
-        if (call := next(coming, None)) is not None:
-            under_way.append(asyncio.ensure_future(_patiently(state, context.model, call)))
-
-    try:
-        for _ in range(AHEAD):
-            send_next()
-        index = 0
-        while under_way:
-            task = under_way[0]
+    async def begin() -> None:
+        """As many texts as may be under way at once: what is not read yet is not computed."""
+        while len(under_way) < AHEAD and sum(one.bytes for one in under_way) < AHEAD_BYTES:
+            if (call := next(coming, None)) is None:
+                return
             try:
-                answer = await task
+                cost: Cost | None = await state.service.cost(context.model, [call])
+            except QingyuError:  # the same comes again where it is computed, and is told there
+                cost = None
+            held = state.answers.hold()
+            task = asyncio.ensure_future(_patiently(state, context, call, cost, held))
+            under_way.append(Text(cost.bytes if cost else 0, held, task))
+
+    state.streams += 1
+    try:
+        index = 0
+        await begin()
+        while under_way:
+            try:
+                answer = await under_way[0].task
                 yield b'{"index":%d,"result":%b}\n' % (index, answer.body)
                 context.tokens += answer.tokens
             except QingyuError as error:
                 told = {"index": index, **error_body(error, context.request_id)}
                 yield json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-            under_way.popleft()
-            send_next()
+            under_way.popleft().held.release()
             index += 1
+            await begin()
         yield b'{"done":true,"tokens":%d}\n' % context.tokens
     finally:  # the client may have left in the middle
-        for task in under_way:
-            task.cancel()
+        state.streams -= 1
+        for one in under_way:
+            one.task.cancel()
+            one.held.release()
 
 
-async def _patiently(state: State, model: str, call: Call) -> Answer:
+async def _patiently(
+    state: State, context: RequestContext, call: Call, cost: Cost | None, held: Held
+) -> Answer:
     """One text's answer; a stream that was let in waits where a new request would be refused."""
     timeout = state.settings.timeout
     end = asyncio.get_running_loop().time() + timeout
     while True:
         try:
-            return (await state.service.answer(model, [call], timeout=timeout))[0]
+            state.keys.admit(context.client)
+            if cost and not held.bytes:
+                held.take(cost.bytes)
+            found = await state.service.answer(context.model, [call], timeout=timeout, cost=cost)
         except OverloadedError:
             if asyncio.get_running_loop().time() > end:
                 raise
             await asyncio.sleep(PATIENCE_SECONDS)
+        else:
+            state.keys.hold(context, found[0].tokens)
+            return found[0]

@@ -7,6 +7,7 @@ result type, so that HTTP and Python show the same fields.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -23,8 +24,10 @@ from qingyu.tasks.zero_shot import TEMPLATE
 MAX_LABELS = 200
 MAX_WORDS = 10_000
 
-Words = Annotated[list[str], Field(min_length=1, max_length=MAX_WORDS)]
-Texts = Annotated[list[str], Field(min_length=1)]
+# The first wrong one of a list is told, not all.
+Words = Annotated[list[str], Field(min_length=1, max_length=MAX_WORDS, fail_fast=True)]
+Texts = Annotated[list[str], Field(min_length=1, fail_fast=True)]
+Spelling = Annotated[str, Field(max_length=32)]
 Head = Annotated[str | None, Field(description="用哪个头，默认第一个合适的 / which head")]
 LongTextField = Annotated[
     LongText,
@@ -56,11 +59,14 @@ class TaskRequest(Strict):
         """One call for each result."""
         raise NotImplementedError
 
+    @cached_property
+    def parameters(self) -> tuple[tuple[str, Hashable], ...]:
+        """All fields but the inputs; one object for all calls, however many words it holds."""
+        return tuple((name, fixed(value)) for name, value in self if name not in self.INPUTS)
+
     def call(self, *inputs: Hashable, task: str = "") -> Call:
         """The task on one input, with all other fields as its parameters."""
-        given = {name: value for name, value in self if name not in self.INPUTS}
-        parameters = tuple((name, fixed(value)) for name, value in given.items())
-        return Call(task or self.TASK, inputs, parameters)
+        return Call(task or self.TASK, inputs, self.parameters)
 
 
 class EachText(TaskRequest):
@@ -113,7 +119,7 @@ class FillMaskRequest(EachText):
         default=None,
         description="词表，相连的空合填一词 / words; masks side by side become one of them",
     )
-    mask: str | Annotated[list[str], Field(max_length=8)] = Field(
+    mask: Spelling | Annotated[list[Spelling], Field(max_length=8, fail_fast=True)] = Field(
         default=MASK, description="空的其他写法，如 ___、（ ）、□ / other ways to write a mask"
     )
 
@@ -151,15 +157,15 @@ class ZeroShotRequest(EachText):
     )
     candidate_labels: (
         str
-        | Annotated[list[str], Field(min_length=1, max_length=MAX_LABELS)]
+        | Annotated[list[str], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
         | Annotated[dict[str, str], Field(min_length=1, max_length=MAX_LABELS)]
     ) = Field(
         description="标签，或标签到描述 / labels, or a description for each",
         examples=[["美食", "体育", "科技"]],
     )
-    hypothesis_template: str | Annotated[list[str], Field(min_length=1, max_length=8)] = Field(
-        default=TEMPLATE, description="含 {} 的句子 / a sentence with {} in it"
-    )
+    hypothesis_template: (
+        str | Annotated[list[str], Field(min_length=1, max_length=8, fail_fast=True)]
+    ) = Field(default=TEMPLATE, description="含 {} 的句子 / a sentence with {} in it")
     multi_label: bool = Field(default=False, description="每个标签各自判断 / each label by itself")
     method: Method = Field(
         default="entailment",
@@ -170,6 +176,11 @@ class ZeroShotRequest(EachText):
 
     def calls(self) -> list[Call]:
         labels = fixed(self.candidate_labels)
+        if isinstance(labels, str) and max(labels.count(","), labels.count("，")) >= MAX_LABELS:
+            raise InputError(
+                f"candidate_labels 最多 {MAX_LABELS} 个标签。",
+                f"candidate_labels has at most {MAX_LABELS} labels.",
+            )
         return [self.call(text, labels) for text in each(self.text)]
 
 

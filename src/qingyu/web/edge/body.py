@@ -1,4 +1,5 @@
-"""Reading a request: never more than allowed, never longer than allowed; and noticing who left."""
+"""Reading a request: never more than allowed, never longer than allowed, never more of all of them
+together than there is room for; and noticing who left."""
 
 from __future__ import annotations
 
@@ -10,46 +11,46 @@ from starlette.types import Message, Receive
 
 from qingyu.service.errors import ClientGoneError
 
+from .allowance import Held
 from .errors import RequestError, body_too_large
 
 # A client that leaves sooner costs less than watching for it does.
 WATCH_AFTER_SECONDS = 0.05
 
 
-async def read_body(request: Request, limit: int, timeout: float) -> bytes:
-    """The whole body. Raises RequestError (body_too_large, body_timeout), ClientGoneError.
+async def read_body(request: Request, limit: int, timeout: float, held: Held) -> bytes:
+    """The whole body. Raises RequestError (body_too_large, body_timeout), ClientGoneError, and
+    OverloadedError where too much of other bodies is being read.
 
     The limit holds for what arrives, whatever Content-Length says.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise body_too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    more = True
     with _Alarm(timeout):
-        message = await request.receive()
-        body = _piece(message)
-        if not message.get("more_body"):
-            if len(body) > limit:
-                raise body_too_large(limit)
-            return body
-        pieces, size = [body], len(body)
-        while message.get("more_body"):
+        while more:
+            message = await request.receive()
+            piece = _piece(message)
+            more = bool(message.get("more_body"))
+            size += len(piece)
             if size > limit:
                 raise body_too_large(limit)
-            message = await request.receive()
-            pieces.append(_piece(message))
-            size += len(pieces[-1])
-    if size > limit:
-        raise body_too_large(limit)
-    return b"".join(pieces)
+            held.take(len(piece))
+            pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def check_json(request: Request) -> None:
-    """Raises RequestError where the client says its body is something else than JSON."""
-    kind = request.headers.get("content-type")
-    if kind is None:
-        return
-    kind = kind.partition(";")[0].strip().lower()
-    if kind not in {"application/json", ""} and not kind.endswith("+json"):
+def check_json(request: Request, *others: str) -> None:
+    """Raises RequestError where the client does not say that its body is JSON.
+
+    A page of another site can send anything but that without asking first. `others` are accepted
+    too; "" is a request that says nothing.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {"application/json", *others} and not kind.endswith("+json"):
         raise RequestError(
             "unsupported_media_type",
             "请求体应为 JSON（Content-Type: application/json）。",

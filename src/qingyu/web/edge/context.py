@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.types import Scope
 
+from .allowance import Held
+
 KEY = "qingyu"
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
@@ -27,6 +29,8 @@ class RequestContext:
     client: str = ""  # name of the API key
     error: str = ""  # code of the error answered
     text: str = ""  # only filled when the operator wants texts logged
+    charged: int = 0  # tokens taken from the key already
+    holds: list[Held] = field(default_factory=list)  # until the answer has been taken
 
     @property
     def elapsed_ms(self) -> float:

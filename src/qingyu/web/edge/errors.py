@@ -23,6 +23,8 @@ STATUS = {
     "not_utf8": 400,
     "bad_request": 400,
     "unauthorized": 401,
+    "foreign_host": 403,
+    "foreign_origin": 403,
     "model_not_found": 404,
     "not_found": 404,
     "jobs_disabled": 404,

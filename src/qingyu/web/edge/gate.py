@@ -15,6 +15,7 @@ from .context import KEY, RequestContext, new_id
 from .errors import error_response, internal
 from .logs import log_request
 from .metrics import Metrics
+from .origins import Origins
 from .security import SECURITY_HEADERS, Keys
 
 log = logging.getLogger("qingyu.web")
@@ -23,9 +24,10 @@ log = logging.getLogger("qingyu.web")
 class Gate:
     """An ASGI layer; what raises inside becomes one JSON error here."""
 
-    def __init__(self, app: ASGIApp, keys: Keys, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, origins: Origins, metrics: Metrics) -> None:
         self.app = app
         self.keys = keys
+        self.origins = origins
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +55,7 @@ class Gate:
 
         self.metrics.in_flight += 1
         try:
+            self.origins.check(scope, headers)
             self.keys.check(scope, headers, context)
             await self.app(scope, receive, answer)
         except QingyuError as error:
@@ -64,7 +67,9 @@ class Gate:
             await refuse(internal())
         finally:
             self.metrics.in_flight -= 1
-            self.keys.charge(context)
+            self.keys.settle(context, answered=status == 200)
+            for held in context.holds:
+                held.release()
             self.metrics.count(scope, status, context)
             log_request(scope, status, context)
 

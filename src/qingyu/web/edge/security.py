@@ -15,7 +15,7 @@ from starlette.types import Scope
 from qingyu.errors import SettingsError
 
 from .context import RequestContext
-from .errors import RateLimitedError, RequestError
+from .errors import STATUS, RateLimitedError, RequestError
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -32,6 +32,8 @@ SECURITY_HEADERS = [
 # documentation and the health of the process do not.
 GUARDED = re.compile(r"/(v1|v2|predict|models|pipeline|metrics)(/|$)")
 UNGUARDED = re.compile(r"/v2/health/")
+# Codes of errors after which nothing was computed, or nothing but what the client got wrong.
+FREE = frozenset(code for code, status in STATUS.items() if status < 500)
 LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})", re.ASCII)
 
 
@@ -95,16 +97,36 @@ class Keys:
         if scope["method"] == "OPTIONS":  # a browser asks what it may send, without a key
             return
         context.client = self._name(_presented(headers))
-        if self.tokens_per_minute is not None:
-            bucket = self._filled(context.client, self.tokens_per_minute)
-            if bucket.level <= 0:
-                wait = (1 - bucket.level) * 60 / self.tokens_per_minute
-                raise RateLimitedError(max(1.0, wait))
+        self.admit(context.client)
 
-    def charge(self, context: RequestContext) -> None:
-        """Take what the request cost from its key's tokens."""
-        if context.client and self.tokens_per_minute is not None:
-            self._filled(context.client, self.tokens_per_minute).level -= context.tokens
+    def admit(self, name: str) -> None:
+        """Raises RateLimitedError while a key has used up its tokens."""
+        if (wait := self.wait(name)) > 0:
+            raise RateLimitedError(max(1.0, wait))
+
+    def wait(self, name: str) -> float:
+        """Seconds until a key may ask again."""
+        if not name or self.tokens_per_minute is None:
+            return 0.0
+        level = self._filled(name, self.tokens_per_minute).level
+        return 0.0 if level > 0 else (1 - level) * 60 / self.tokens_per_minute
+
+    def charge(self, name: str, tokens: int) -> None:
+        """Take tokens from a key; its level may go below zero, and then it waits."""
+        if name and self.tokens_per_minute is not None:
+            self._filled(name, self.tokens_per_minute).level -= tokens
+
+    def hold(self, context: RequestContext, tokens: int) -> None:
+        """Take what a request will cost at most, before it is computed."""
+        context.charged += tokens
+        self.charge(context.client, tokens)
+
+    def settle(self, context: RequestContext, *, answered: bool) -> None:
+        """Give back what an answered request did not need, and all of what was not let in or was
+        wrong; what was begun and given up stays charged as it was."""
+        if answered or context.error in FREE:
+            used = context.tokens if answered else 0
+            self.charge(context.client, used - context.charged)
 
     def _name(self, key: bytes) -> str:
         digest = hashlib.sha256(key).hexdigest()

@@ -1,0 +1,193 @@
+"""What each task will cost, from sizes alone: before a text is read, a template filled in or a
+query built.
+
+A character of Chinese or English is at most one token, so lengths stand for tokens; the windows in
+which the model reads, and how often a task asks about a text, do the rest. Each function takes the
+context and then what its task takes, checked or not: what has no size counts as nothing, and the
+task itself refuses it. `check` looks again where it found something; it is told here for a text
+without many mistakes, and what it needs beyond that ends with its deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from qingyu.query import Cost
+from qingyu.text import windows
+
+from .context import Context
+from .parts import heads
+from .parts.beam import MAX_TOGETHER, WIDTH, WIDTH_BY_PATTERN
+from .parts.blanks import COMMON, MASK, MAX_MASKS
+from .parts.masking import APART
+from .text2text import MAX_BEAMS
+
+CHARACTERS = 64  # that are tokenised in the time in which the model reads a token (measured)
+ESCAPED = 6  # bytes that a character takes in JSON at most
+FIELDS = 200  # bytes of the names and numbers around a text
+NUMBER = 24  # bytes of one of many numbers
+TOKEN = 120  # bytes of one of many tokens with its fields
+
+
+def reading(context: Context, text: Any, *_: Any, **__: Any) -> Cost:
+    """The whole text, in overlapping windows, once."""
+    return Cost(_read(context, size(text)), _said(text))
+
+
+def tagging(context: Context, text: Any, *_: Any, **__: Any) -> Cost:
+    """A text in windows, with something said of each token."""
+    return Cost(_read(context, size(text)), _said(text) + TOKEN * size(text))
+
+
+def embedding(context: Context, text: Any, *_: Any, **__: Any) -> Cost:
+    return Cost(_read(context, size(text)), _said(text) + NUMBER * 4096)
+
+
+def masking(context: Context, text: Any, *_: Any, **__: Any) -> Cost:
+    """Every token masked in turn, those far apart together."""
+    length = size(text)
+    passes = min(length, APART)
+    return Cost(passes * _read(context, length), _said(text) + TOKEN * length)
+
+
+def fill_mask(
+    context: Context,
+    text: Any,
+    *,
+    top_k: Any = 5,
+    targets: Any = None,
+    alternatives: Any = 0,
+    lexicon: Any = None,
+    mask: Any = MASK,
+    **_: Any,
+) -> Cost:
+    """A pass for all masks that share a window; one for each piece of each target at each mask; and
+    where masks are filled together, one a mask for each filling kept while searching."""
+    length = size(text)
+    masks = _masks(text, mask)
+    window = min(length, context.room) + 2
+    tokens = min(masks, 1 + length // context.room) * window + length // CHARACTERS
+    if targets is not None:
+        lengths = [len(word) for word in _words(targets)]
+        queries = len(set(lengths)) + sum(lengths) - len(lengths)
+        longest = max(lengths, default=0)
+        tokens = masks * max(1, queries) * (min(length + longest, context.room) + 2)
+        tokens += (sum(lengths) + (1 + masks) * len(lengths)) // CHARACTERS
+    if not any(map(heads.masked_lm, context.heads.values())):  # they are written, not filled
+        tokens = window + (8 + 8 * masks) * MAX_BEAMS
+    together = min(masks, MAX_TOGETHER)
+    if alternatives or lexicon is not None:
+        wide = max(number(alternatives), WIDTH if lexicon is None else WIDTH_BY_PATTERN)
+        tokens += (1 + (together - 1) * wide) * window
+    said = _said(text)
+    answers = 1 + masks * number(top_k) + number(alternatives)
+    return Cost(tokens, answers * (said + FIELDS))
+
+
+def zero_shot(
+    context: Context,
+    text: Any,
+    candidate_labels: Any = (),
+    *,
+    hypothesis_template: Any = "{}",
+    method: Any = "entailment",
+    **_: Any,
+) -> Cost:
+    """A pass for each template with each label in it and each window of the text; as a cloze, for
+    each template with each length of a label."""
+    labels = [len(word) for word in _labels(candidate_labels)]
+    templates = [(len(one), one.count("{}")) for one in _words(hypothesis_template)]
+    length = size(text)
+    longest = max(labels, default=0)
+    filled = max((size + places * longest for size, places in templates), default=0)
+    room = max(1, context.pair_room - min(filled, context.pair_room // 2))
+    spans = len(windows.overlapping(length, room))
+    if method == "cloze":
+        passes = len(templates) * len(set(labels))
+        words = passes * filled
+        spans += 1
+    else:
+        passes = len(templates) * len(labels)
+        words = sum(size * len(labels) + places * sum(labels) for size, places in templates)
+    tokens = spans * (passes * (min(length, room) + 3) + words) + length // CHARACTERS
+    return Cost(tokens, _said(text) + sum(labels) * ESCAPED + len(labels) * NUMBER)
+
+
+def pair(context: Context, text: Any, text_pair: Any = "", *_: Any, **__: Any) -> Cost:
+    """Two texts read together, as much of them as fits; one alone, in windows."""
+    if not text_pair:
+        return reading(context, text)
+    both = size(text) + size(text_pair)
+    tokens = min(both, context.pair_room) + 3 + both // CHARACTERS
+    return Cost(tokens, _said(text) + _said(text_pair))
+
+
+def ranking(context: Context, text: Any, texts: Any = (), **_: Any) -> Cost:
+    """The text with each of the others."""
+    found = _words(texts)
+    sizes = [len(other) for other in found]
+    length = size(text)
+    tokens = sum(min(length + other, context.pair_room) + 3 for other in sizes)
+    tokens += (length + sum(sizes)) // CHARACTERS
+    return Cost(tokens, _said(text) + sum(map(_said, found)))
+
+
+def writing(
+    context: Context, text: Any, *, max_new_tokens: Any = 64, num_beams: Any = 1, **_: Any
+) -> Cost:
+    """The text read once, and what all beams write."""
+    written = number(max_new_tokens) * number(num_beams)
+    tokens = min(size(text), context.room) + 2 + written + size(text) // CHARACTERS
+    return Cost(tokens, _said(text) + number(max_new_tokens) * ESCAPED * 8)
+
+
+def _read(context: Context, length: int) -> int:
+    """Tokens of all windows of a text of so many characters."""
+    spans = windows.overlapping(length, context.room)
+    return sum(end - start + 2 for start, end in spans) + length // CHARACTERS
+
+
+def _said(text: Any) -> int:
+    return size(text) * ESCAPED + FIELDS
+
+
+def _masks(text: Any, mask: Any) -> int:
+    """How many masks a text may have, from counts of what they are spelt with."""
+    if not isinstance(text, str):
+        return 0
+    low = text.lower()
+    found = low.count("mask")
+    for one in _words(mask):
+        if one in COMMON:
+            found += sum(text.count(part) for part in ("__", ")", "）", "□", "▢"))
+        elif one:
+            found += low.count(one.lower())
+    return min(MAX_MASKS, found)
+
+
+def _labels(labels: Any) -> list[str]:
+    """The words that labels are described with: names, or what stands for them."""
+    if isinstance(labels, str):
+        return labels.replace("，", ",").split(",")
+    if isinstance(labels, Mapping):
+        return _words(list(labels.values()))
+    if isinstance(labels, Iterable):
+        return _words([one[-1] if isinstance(one, tuple) and one else one for one in labels])
+    return []
+
+
+def _words(values: Any) -> list[str]:
+    if isinstance(values, str):
+        return [values]
+    if isinstance(values, Iterable):
+        return [one for one in values if isinstance(one, str)]
+    return []
+
+
+def size(text: Any) -> int:
+    return len(text) if isinstance(text, str) else 0
+
+
+def number(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
