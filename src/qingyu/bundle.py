@@ -39,7 +39,12 @@ EMBEDDED = Path(__file__).parent / "bundles"
 FOLDER_VARIABLE = "QINGYU_MODELS"
 
 HeadKind: TypeAlias = Literal[
-    "masked-lm", "sequence-classification", "token-classification", "text2text"
+    "masked-lm",
+    "sequence-classification",
+    "token-classification",
+    "text2text",
+    "detection",
+    "correction",
 ]
 Problem: TypeAlias = Literal["single_label", "multi_label", "regression"]
 Unit: TypeAlias = Literal["token", "character"]

@@ -22,6 +22,11 @@ Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max", "v
 Method: TypeAlias = Literal["entailment", "cloze"]
 """Zero-shot: an inference for each label, or all labels at the masks of one template."""
 
+Reason: TypeAlias = Literal["同音", "近音", "形近", "的地得", "重复", "缺字", "搭配", "标点"]
+"""Why a piece of text is suspected: same or near sound, like shape, 的地得, something doubled or
+missing, what does not go together, punctuation."""
+Script: TypeAlias = Literal["simplified", "traditional"]
+
 
 class Result:
     """Base of all results: frozen, and the same fields everywhere."""
@@ -105,23 +110,35 @@ class ScoreResult(Result):
 
 @dataclass(frozen=True)
 class Suspect(Result):
-    """A piece of text that looks wrong: `score` is its probability, then what would fit better."""
+    """A piece of text that looks wrong, and what was meant, likeliest first.
+
+    score:      probability that the piece is right as it stands
+    confidence: probability that the first candidate was meant
+    reason:     how the two are confused
+    changed:    whether `corrected` has the first candidate; if not, this is a hint
+    """
 
     text: str
     start: int
     end: int
     score: float
     candidates: tuple[Candidate, ...]
+    reason: Reason = "搭配"
+    confidence: float = 0.0
+    changed: bool = True
 
 
 @dataclass(frozen=True)
 class CheckResult(Result):
-    """`corrected` has every suspect replaced by its first candidate."""
+    """`corrected` has the suspects that are `changed` replaced by their first candidates.
+
+    A text in traditional characters is judged by its simplified form, and nothing is changed.
+    """
 
     text: str
     corrected: str
     suspects: tuple[Suspect, ...]
-    truncated: bool = False
+    script: Script = "simplified"
 
 
 @dataclass(frozen=True)

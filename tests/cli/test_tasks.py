@@ -27,7 +27,7 @@ ASKED = ("怎么修改密码", "如何更改登录密码")
 COMMANDS: list[tuple[list[str], Callable[[Model], Any], str]] = [
     (["score", TYPO], lambda m: m.score(TYPO), "perplexity"),
     (["check", TYPO, "-k", "3"], lambda m: m.check(TYPO, top_k=3), "气"),
-    (["check", TYPO, "--threshold", "50"], lambda m: m.check(TYPO, threshold=50.0), "nothing"),
+    (["check", PRAISE], lambda m: m.check(PRAISE), "nothing"),
     (["classify", PRAISE], lambda m: m.classify(PRAISE), "正面"),
     (["classify", PRAISE, "--head", "nli"], lambda m: m.classify(PRAISE, head="nli"), "neutral"),
     (

@@ -162,7 +162,7 @@ LONG = "王小明在上海的公司写程序，" * 770 + "🙂"
 # Latin letters, for a vocabulary that spells a Chinese character with three tokens.
 LATIN = "Xiaoming writes a program in Shanghai, " * 260 + "🙂"
 # What a random model doubts is everywhere; so only the reading of the text is tried at this length.
-ASK_LONG = {**ASK, "check": ("bert-masked-lm", lambda m, text: m.check(text, threshold=100.0))}
+ASK_LONG = {**ASK, "check": ("bert-masked-lm", lambda m, text: m.check(text, threshold=1.0))}
 CUT = ("rank", "pair", "similar", "write")  # read one window; all others read everything
 
 

@@ -362,19 +362,6 @@ def test_scoring_masks_every_token_once_at_a_bounded_cost(
     assert result.perplexity == pytest.approx(math.exp(-expected), rel=1e-4)
 
 
-def test_check_puts_right_what_fits_better(model: Model) -> None:
-    """Wrong characters are found with what was meant; a clean sentence is left alone."""
-    result = model.check("🙂今天天汽真好，我们去公圆玩吧。")
-    assert [(one.text, one.start) for one in result.suspects] == [("汽", 4), ("圆", 12)]
-    assert result.corrected == "🙂今天天气真好，我们去公园玩吧。"
-    for suspect in result.suspects:
-        assert len(suspect.candidates) == 5
-        assert suspect.score < 0.01
-        assert suspect.candidates[0].sequence[suspect.start] == suspect.candidates[0].token
-    clean = model.check("他因为感冒，所以今天没有来上课。")
-    assert (clean.suspects, clean.corrected) == ((), clean.text)
-
-
 def test_a_task_nobody_knows_is_told(model: Model) -> None:
     """An unknown task and unknown parameters are errors that name what there is."""
     with pytest.raises(TaskNotSupportedError, match="fill-mask"):

@@ -1,161 +1,178 @@
-"""Check 纠错提示: which characters look wrong where they stand, and what would fit better."""
+"""Check 纠错: characters that were not meant, why they are suspected, and what was meant."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from functools import lru_cache
+from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from qingyu.numbers import FloatArray, IntArray
 from qingyu.query import Steps
-from qingyu.results import Candidate, CheckResult, Suspect
+from qingyu.results import Candidate, CheckResult, Reason, Script, Span, Suspect
 from qingyu.tasks.context import Context
-from qingyu.tasks.drive import together
 from qingyu.tasks.fill_mask import replaced
-from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.masking import predicted
-from qingyu.tasks.parts.parameters import checked_count, checked_text, wrong
+from qingyu.tasks.parts import punctuation
+from qingyu.tasks.parts.evidence import Heads, hidden
+from qingyu.tasks.parts.findings import Finding, findings
+from qingyu.tasks.parts.judgement import Judge
+from qingyu.tasks.parts.parameters import checked_count, checked_strings, checked_text, wrong
+from qingyu.text.sounds_and_shapes import SoundsAndShapes
+from qingyu.text.tokenizer import Tokenizer, Tokens
 
 NAME = "check"
-THRESHOLD = 8.0
-ROUNDS = 4
-NEAR = 5  # tokens: as far as one wrong character is taken to spoil what is expected of others
-BESIDE = 2  # doubts within that reach that are looked into together
-RIVALS = 4  # candidates that are tried in the text
-REACH = 2  # tokens on either side that speak for or against a candidate
-SIGHT = 24  # tokens on either side that they see
+THRESHOLD = 0.5
+TRADITIONAL = 0.04  # share of traditional characters from which a text counts as such
 
-
-@dataclass(frozen=True)
-class Doubt:
-    """What the model makes of one place: the log-probability of the token there, the tokens it
-    would rather see with theirs, best first, and by how many nats the best fits better in all."""
-
-    place: int
-    log_prob: float
-    better: tuple[tuple[int, float], ...]
-    gain: float = 0.0
-
-    @property
-    def margin(self) -> float:
-        """By how many nats the best is more probable than what stands there."""
-        return self.better[0][1] - self.log_prob if self.better else 0.0
+_judges: WeakKeyDictionary[Tokenizer, Judge] = WeakKeyDictionary()
 
 
 def check(
-    context: Context, text: str, *, top_k: int = 5, threshold: float = THRESHOLD
+    context: Context,
+    text: str,
+    *,
+    top_k: int = 5,
+    threshold: float = THRESHOLD,
+    keep: Sequence[str] = (),
+    check_punctuation: bool = False,
 ) -> Steps[CheckResult]:
-    """Chinese characters that the model finds less probable than another by `threshold` nats.
+    """Characters that were probably not meant, each with up to `top_k` that could have been.
 
-    A candidate fits by its own probability and by that of the tokens around it once it is in. The
-    worst is put right first and its neighbours are judged again, since one wrong character makes
-    those beside it look wrong too. Each suspect comes with the `top_k` characters that fit best.
-    Nothing is cut: see `score`. Raises InputError and TaskNotSupportedError.
+    Suspects whose confidence reaches `threshold` (above 0, at most 1) are changed in `corrected`,
+    the others are hints. Words to `keep` are never suspected. `check_punctuation` adds what is
+    wrong with punctuation. A text of any length is read whole, some sentences at a time; the
+    `sequence` of a candidate is what was read together with it in. Raises InputError and
+    TaskNotSupportedError.
     """
-    head = context.head(NAME, heads.masked_lm)
-    tokenizer = context.tokenizer
+    asked = Heads.of(context, NAME)
     checked_count(top_k, "top_k", 1, 100)
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not threshold > 0:
-        raise wrong("threshold", "正数（奈特）", "a positive number of nats", repr(threshold))
+    if (
+        isinstance(threshold, bool)
+        or not isinstance(threshold, int | float)
+        or not 0 < threshold <= 1
+    ):
+        said = repr(threshold)
+        raise wrong("threshold", "0 到 1 的数", "a number above 0 and at most 1", said)
+    words = checked_strings(keep, "keep") if keep else []
     text = checked_text(text)
-    tokens = tokenizer.tokens(text)
-    ids = list(tokens.ids)
-    allowed = tokenizer.chinese_ids
-    chinese = set(allowed.tolist())
-    places = [i for i, token_id in enumerate(ids) if token_id in chinese]
-
-    found: dict[int, Doubt] = {}
-    cleared: set[int] = set()
-    for _ in range(ROUNDS):
-        doubts = yield from predicted(
-            context,
-            head,
-            ids,
-            places,
-            lambda place, row: doubt(place, ids[place], row, allowed, max(top_k, RIVALS)),
-        )
-        grave = clear_of_each_other(
-            [one for one in doubts.values() if one.margin >= threshold],
-            lambda one: one.margin,
-            BESIDE,
-        )
-        if not grave:
-            break
-        tried = yield from together([fitting(context, head, ids, one) for one in grave])
-        worst = clear_of_each_other(
-            [one for one in tried if one.gain >= threshold], lambda one: one.gain
-        )
-        for one in worst:
-            found[one.place] = one
-            ids[one.place] = one.better[0][0]
-        cleared |= {one.place for one in tried if one.gain < threshold}
-        places = [
-            place
-            for place in doubts
-            if place not in found
-            and place not in cleared
-            and any(abs(place - one.place) <= NEAR for one in grave)
-        ]
+    known = sounds_and_shapes()
+    script = script_of(text, known)
+    read = text if script == "simplified" else "".join(known.simplified.get(c, c) for c in text)
+    tokens = context.tokenizer.tokens(read)
+    kept = kept_places(text, words)
+    chinese = set(context.tokenizer.chinese_ids.tolist())
+    places = [
+        i
+        for i, (token_id, (start, _)) in enumerate(zip(tokens.ids, tokens.offsets, strict=True))
+        if token_id in chinese and start not in kept
+    ]
+    judge = _judge(context.tokenizer)
+    found = yield from findings(context, asked, judge, read, tokens, places, threshold)
     suspects = []
-    for one in sorted(found.values(), key=lambda one: one.place):
-        start, end = tokens.offsets[one.place]
-        candidates = []
-        for token_id, log_prob in one.better[:top_k]:
-            word = tokenizer.surface(token_id)
-            filled = replaced(text, [(start, end)], [word])
-            candidates.append(Candidate(word, token_id, float(np.exp(log_prob)), filled))
-        probability = float(np.exp(one.log_prob))
-        suspects.append(Suspect(text[start:end], start, end, probability, tuple(candidates)))
-    spans = [(suspect.start, suspect.end) for suspect in suspects]
-    best = [suspect.candidates[0].token for suspect in suspects]
-    return CheckResult(text, replaced(text, spans, best), tuple(suspects))
+    for one in found:
+        change = script == "simplified" and one.confidence >= threshold
+        suspect = yield from _suspect(context, asked, text, read, tokens, one, top_k, change)
+        suspects.append(suspect if script == "simplified" else in_traditional(suspect, known))
+    suspects = [one for one in suspects if one.candidates]
+    if check_punctuation:
+        taken = {i for one in suspects for i in range(one.start, one.end)}
+        suspects += [one for one in punctuation.check(text) if one.start not in taken]
+        suspects.sort(key=lambda one: one.start)
+    changed = [one for one in suspects if one.changed]
+    spans = [(one.start, one.end) for one in changed]
+    corrected = replaced(text, spans, [one.candidates[0].token for one in changed])
+    return CheckResult(text, corrected, tuple(suspects), script)
 
 
-def doubt(place: int, token_id: int, row: FloatArray, allowed: IntArray, top_k: int) -> Doubt:
-    """Judge one place from its log-probabilities [vocabulary]."""
-    scores = row[allowed]
-    best = np.argsort(-scores, kind="stable")[: top_k + 1]
-    better = [(int(allowed[i]), float(scores[i])) for i in best if allowed[i] != token_id]
-    return Doubt(place, float(row[token_id]), tuple(better[:top_k]))
+@lru_cache(maxsize=1)
+def sounds_and_shapes() -> SoundsAndShapes:
+    """The table that comes with the package, read once."""
+    return SoundsAndShapes.read()
 
 
-def fitting(context: Context, head: str, ids: Sequence[int], one: Doubt) -> Steps[Doubt]:
-    """A doubt with its candidates in the order in which they fit, and its gain.
+def _judge(tokenizer: Tokenizer) -> Judge:
+    if tokenizer not in _judges:
+        _judges[tokenizer] = Judge(tokenizer, sounds_and_shapes())
+    return _judges[tokenizer]
 
-    Put in, a candidate fits by its own log-probability and the sum of its neighbours'.
-    """
-    start, end = max(0, one.place - SIGHT), min(len(ids), one.place + SIGHT + 1)
-    place = one.place - start
-    near = [i for i in range(place - REACH, place + REACH + 1) if 0 <= i < end - start]
-    near.remove(place)
-    rivals = [(ids[one.place], one.log_prob), *one.better[:RIVALS]]
-    before, after = ids[start : one.place], ids[one.place + 1 : end]
-    beside = yield from together(
-        [_likelihood(context, head, [*before, rival, *after], near) for rival, _ in rivals]
+
+def script_of(text: str, known: SoundsAndShapes) -> Script:
+    """Traditional where enough of the Chinese characters are."""
+    chinese = sum("\u3400" <= char <= "\u9fff" for char in text)
+    foreign = sum(char in known.simplified for char in text)
+    return "traditional" if foreign >= max(2, TRADITIONAL * chinese) else "simplified"
+
+
+def kept_places(text: str, words: Sequence[str]) -> set[int]:
+    """Code points of the text that belong to a word to keep."""
+    kept: set[int] = set()
+    for word in words:
+        at = text.find(word)
+        while at >= 0:
+            kept.update(range(at, at + len(word)))
+            at = text.find(word, at + 1)
+    return kept
+
+
+def _suspect(
+    context: Context,
+    asked: Heads,
+    text: str,
+    read: str,
+    tokens: Tokens,
+    one: Finding,
+    top_k: int,
+    change: bool,
+) -> Steps[Suspect]:
+    """A finding as it is told: what to put in place of which characters."""
+    tokenizer = context.tokenizer
+    first, last = one.piece
+    shown = (tokens.offsets[first][0], tokens.offsets[last - 1][1])
+    start, end = tokens.offsets[one.index]
+    kind = one.options[0][0].kind
+    words: list[tuple[str, int | None, float]]
+    if kind == "missing":
+        char = read[start:end]
+        before, after = tokens.ids[first : one.index], tokens.ids[one.index : last]
+        ids = [*before, tokenizer.mask_id or 0, *after]
+        (row,) = yield from hidden(context, asked.words, ids, [one.index - first])
+        chinese = tokenizer.chinese_ids
+        best = chinese[row[chinese].argsort(kind="stable")[::-1][:top_k]]
+        words = [(tokenizer.surface(int(i)) + char, None, one.confidence) for i in best]
+    elif kind == "doubled":
+        start = tokens.offsets[one.index - 1][0] if one.index else start
+        word = read[start : tokens.offsets[one.index - 1][1]] if one.index else ""
+        words = [(word, None, one.confidence)]
+    else:
+        words = [
+            (tokenizer.surface(option.token_id), option.token_id, chance)
+            for option, chance in one.options
+            if option.kind == "character"
+        ]
+    candidates = tuple(
+        Candidate(word, token_id, chance, _with(text, shown, (start, end), word))
+        for word, token_id, chance in words[:top_k]
     )
-    fits = [own + around for (_, own), around in zip(rivals, beside, strict=True)]
-    order = sorted(range(1, len(rivals)), key=lambda i: (-fits[i], i))
-    better = (*(rivals[i] for i in order), *one.better[RIVALS:])
-    return replace(one, better=better, gain=fits[order[0]] - fits[0] if order else 0.0)
-
-
-def _likelihood(
-    context: Context, head: str, ids: Sequence[int], places: Sequence[int]
-) -> Steps[float]:
-    """The sum of the log-probabilities of the tokens at some places."""
-    found = yield from predicted(
-        context, head, ids, places, lambda place, row: float(row[ids[place]])
+    reason: Reason = one.options[0][0].reason
+    return Suspect(
+        text[start:end], start, end, one.right, candidates, reason, one.confidence, change
     )
-    return sum(found.values())
 
 
-def clear_of_each_other(
-    doubts: Sequence[Doubt], gravity: Callable[[Doubt], float], together: int = 1
-) -> list[Doubt]:
-    """The gravest first; of those that stand near each other, no more than so many `together`."""
-    chosen: list[Doubt] = []
-    for one in sorted(doubts, key=lambda one: (-gravity(one), one.place)):
-        if sum(abs(one.place - other.place) <= NEAR for other in chosen) < together:
-            chosen.append(one)
-    return chosen
+def _with(text: str, shown: Span, span: Span, word: str) -> str:
+    """What was read together, with a word in place of a span of it."""
+    return text[shown[0] : span[0]] + word + text[span[1] : shown[1]]
+
+
+def in_traditional(one: Suspect, known: SoundsAndShapes) -> Suspect:
+    """A suspect in a traditional text: its candidates in traditional characters, less those that
+    stand there already in another form. Never changed: one simplified character can be several."""
+    own = "".join(known.simplified.get(char, char) for char in one.text)
+    candidates = []
+    for candidate in one.candidates:
+        if candidate.token != own:
+            word = "".join(known.traditional(char) for char in candidate.token)
+            sequence = candidate.sequence.replace(candidate.token, word, 1)
+            candidates.append(Candidate(word, None, candidate.score, sequence))
+    return Suspect(
+        one.text, one.start, one.end, one.score, tuple(candidates), one.reason, one.confidence,
+        changed=False,
+    )  # fmt: skip

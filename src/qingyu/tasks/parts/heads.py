@@ -28,6 +28,11 @@ def tagger(head: HeadInfo) -> bool:
     return head.kind == "token-classification"
 
 
+def names(head: HeadInfo) -> bool:
+    """A tagger that finds names of people."""
+    return tagger(head) and any(label.upper().endswith("PER") for label in head.labels)
+
+
 def classifier(head: HeadInfo) -> bool:
     return head.kind == "sequence-classification"
 
@@ -40,6 +45,16 @@ def infers(head: HeadInfo) -> bool:
 def compares(head: HeadInfo) -> bool:
     """Two texts: one of its labels says that they mean the same."""
     return classifier(head) and labelled(head, SAME) is not None
+
+
+def detects(head: HeadInfo) -> bool:
+    """One logit a token: whether something is wrong there."""
+    return head.kind == "detection"
+
+
+def corrects(head: HeadInfo) -> bool:
+    """Words that were meant, read from the text as it stands."""
+    return head.kind == "correction"
 
 
 def plain(head: HeadInfo) -> bool:

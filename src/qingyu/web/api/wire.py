@@ -23,6 +23,7 @@ from qingyu.tasks.zero_shot import TEMPLATE
 
 MAX_LABELS = 200
 MAX_WORDS = 10_000
+MAX_KEPT = 10_000
 
 # The first wrong one of a list is told, not all.
 Words = Annotated[list[str], Field(min_length=1, max_length=MAX_WORDS, fail_fast=True)]
@@ -142,10 +143,18 @@ class CheckRequest(EachText):
     threshold: float = Field(
         default=THRESHOLD,
         gt=0,
-        le=100,
+        le=1,
         allow_inf_nan=False,
-        description="多可疑才报（奈特）/ how suspicious to be told, in nats",
+        description="把握多大才改（0 到 1），不到的只作提示 / confidence from which a suspect is"
+        " changed; others are hints",
     )
+    keep: list[str] = Field(
+        default=[],
+        max_length=MAX_KEPT,
+        description="不查的词 / words never suspected",
+        examples=[["轻语"]],
+    )
+    check_punctuation: bool = Field(default=False, description="也查标点 / punctuation too")
 
 
 class ZeroShotRequest(EachText):
