@@ -204,6 +204,12 @@ def find(model: str | Path) -> Path:
                 return place / text
     if (Path(text) / MANIFEST).is_file():
         return Path(text)
+    if (Path(text) / "config.json").is_file():
+        raise ModelNotFoundError(
+            f"{text} 是检查点，还不是模型包。请先构建：qingyu build {text} --out my-model",
+            f"{text} is a checkpoint, not yet a bundle. Build it first: "
+            f"qingyu build {text} --out my-model",
+        )
     names = ", ".join(path.name for path in installed())
     raise ModelNotFoundError(
         f"找不到模型 {text}。可用的模型：{names}；也可以给出模型包的目录。",

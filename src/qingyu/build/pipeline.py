@@ -13,17 +13,19 @@ from typing import TypeAlias
 from qingyu import bundle
 from qingyu.build.card import card
 from qingyu.build.families.registry import family
+from qingyu.build.families.task_head import notes
 from qingyu.build.measure import report
 from qingyu.build.measure.agreement import Report as Agreement
 from qingyu.build.measure.agreement import compare, require
 from qingyu.build.measure.probe import observe, probe, read_texts
+from qingyu.build.notes import Note
 from qingyu.build.onnx_import import find_onnx, write_adopted
 from qingyu.build.precisions.calibrate import ROUNDS, Calibrating, statistics
 from qingyu.build.precisions.registry import PRECISIONS
 from qingyu.build.shrink.prune import Pruning, keep_words, prune
 from qingyu.build.shrink.vocabulary import Words, choose
 from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
-from qingyu.build.sources.hub import fetch
+from qingyu.build.sources.places import located
 from qingyu.build.sources.tokenizer import read_tokenizer
 from qingyu.build.write import CALIBRATION, with_files, write
 from qingyu.errors import BuildError
@@ -66,11 +68,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished bundle, what the build found out, and the tensors it had no use for."""
+    """A finished bundle, what the build found out, the tensors it had no use for, and what was
+    concluded or left out."""
 
     manifest: bundle.Manifest
     report: report.Report
     unused: list[str]
+    notes: tuple[Note, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -97,11 +101,13 @@ def build(
     options, out = options or Options(), Path(out)
     _check(options, out)
     texts = read_texts(options.calibration)
-    local = fetch(str(source)) or Path(source)
+    local = located(str(source))
     path = find_onnx(local)
     checkpoint = None if path else read_checkpoint(local)
+    told: tuple[Note, ...] = ()
     if checkpoint:
         family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
+        told = (*checkpoint.notes, *notes(checkpoint.config, checkpoint.weights))
     with _aside(out) as folder:
         if checkpoint:
             made = _from_checkpoint(checkpoint, folder, out.name, options, texts, progress)
@@ -117,7 +123,7 @@ def build(
         (manifest.path / bundle.CARD).write_text(card(manifest, found), "utf-8")
         manifest.path.rename(out)
         progress("done", 1.0)
-        return Built(bundle.read_manifest(out), found, made.unused)
+        return Built(bundle.read_manifest(out), found, made.unused, told)
 
 
 @dataclass(frozen=True)

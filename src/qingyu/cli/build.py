@@ -165,6 +165,8 @@ def _build(source: str, out: Path, options: Options) -> Built:
 def _show(built: Built) -> None:
     from rich.table import Table
 
+    for one in built.notes:
+        console.note(one.zh, one.en)
     if built.unused:
         names = ", ".join(built.unused)
         console.note(f"未用到的张量：{names}", f"tensors not used: {names}")

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from qingyu.build.families.task_head import task_head
 from qingyu.build.graph import WeightFile
 from qingyu.build.heads import Classifier, Head, MaskedLanguageModel, described_heads
 from qingyu.build.layers import ACTIVATIONS, Layers, Layout, Linear, Norm
@@ -22,7 +23,12 @@ from qingyu.build.sources.weights import Weights
 from qingyu.bundle import HeadInfo
 
 TABLE = "embeddings.word"
-UNSERVED = ("ForMultipleChoice", "ForQuestionAnswering")  # their heads are left out
+ACTIVATION_NAMES = {  # other names of ACTIVATIONS
+    "gelu_python": "gelu",
+    "gelu_fast": "gelu_new",
+    "gelu_python_tanh": "gelu_new",
+    "gelu_accurate": "gelu_new",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ class Encoder:
         self.vocabulary = config.size("vocab_size")
         self.embedding = config.size("embedding_size", self.hidden)
         self.types = config.size("type_vocab_size", 2)
-        self.activation = config.choice("hidden_act", ACTIVATIONS, "gelu")
+        activation = config.choice("hidden_act", [*ACTIVATIONS, *ACTIVATION_NAMES], "gelu")
+        self.activation = ACTIVATION_NAMES.get(activation, activation)
         self.epsilon = config.number("layer_norm_eps", 1e-12)
         config.choice("position_embedding_type", ["absolute"], "absolute")
         self.first_position = self.position_offset()
@@ -179,17 +186,7 @@ class Encoder:
         masked = self.masked_lm()
         if masked is not None:
             yield Head("fill-mask", "masked-lm", (), masked)
-        known = not self.config.architecture.endswith(UNSERVED)
-        sequence = None
-        if known and not self.config.token_level:
-            sequence = self.sequence_classifier()
-        if sequence is not None:
-            labels, problem = self.config.labels(), self.config.problem
-            yield Head("classification", "sequence-classification", labels, sequence, problem)
-        elif known and "classifier.weight" in self.weights:
-            labels = self.config.labels()
-            write = Classifier(self.linear("classifier", len(labels)))
-            yield Head("tags", "token-classification", labels, write)
+        yield from task_head(self, masked is not None)
         for name, extra in described_heads(self.config.path.parent).items():
             pooler = None
             if extra.kind == "sequence-classification":

@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qingyu.build.notes import Note
 from qingyu.build.sources import safetensors, tensorflow, torch_file
 from qingyu.build.sources.config import Config
+from qingyu.build.sources.identity import identified
+from qingyu.build.sources.modelscope import with_labels
+from qingyu.build.sources.naming import unwrapped
 from qingyu.build.sources.weights import Piece, Weights
 from qingyu.errors import CheckpointError
 
@@ -23,11 +27,17 @@ READERS: dict[str, Callable[[Path], dict[str, Piece]]] = {
 }
 
 
+READABLE = frozenset({".safetensors", ".bin", ".pt", ".pth"})
+NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth"})
+FOREIGN = frozenset({".h5", ".msgpack", ".ckpt", ".pdparams", ".gguf", ".npz"})
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What a family is built from; `folder` holds config.json and the tokenizer's files.
 
     words: ids that are left of the tokenizer's, rising, where pruning has left some out
+    notes: what was concluded of the files, to be told
     """
 
     folder: Path
@@ -35,6 +45,7 @@ class Checkpoint:
     weights: Weights
     name: str
     words: NDArray[np.int64] | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def read_checkpoint(source: Path) -> Checkpoint:
@@ -45,7 +56,19 @@ def read_checkpoint(source: Path) -> Checkpoint:
     folder = source.parent if source.is_file() else source
     config = _read_config(folder)
     path = source if source.is_file() else _weight_file(folder)
-    return Checkpoint(folder, config, Weights(_read(path), path), folder.resolve().name)
+    pieces, wrapper = unwrapped(_read(path), path)
+    config, notes = identified(config, pieces)
+    config, named = with_labels(config)
+    if wrapper:
+        notes.append(
+            Note(
+                f"张量名称前的 {wrapper} 已去掉（训练程序加上的）。",
+                f"{wrapper} was taken off the tensors' names, where training code put it.",
+            )
+        )
+    return Checkpoint(
+        folder, config, Weights(pieces, path), folder.resolve().name, notes=(*notes, *named)
+    )
 
 
 def _read_config(folder: Path) -> Config:
@@ -64,10 +87,42 @@ def _weight_file(folder: Path) -> Path:
         found = sorted(place.glob(f"*{tensorflow.SUFFIX}"))
         if found:
             return found[-1]
-    raise CheckpointError(
-        f"{folder} 中没有权重文件（{'、'.join(READERS)}）。",
+    raise _no_weights(folder)
+
+
+def _no_weights(folder: Path) -> CheckpointError:
+    """What is there instead, and what to do with it."""
+    known = "、".join(READERS)
+    others = sorted(
+        path.name
+        for path in _files(folder)
+        if path.suffix in READABLE and path.name not in NOT_WEIGHTS
+    )
+    if others:
+        return CheckpointError(
+            f"{folder} 中没有 {known}，但有 {'、'.join(others)}。若它就是权重，请指明文件："
+            f"qingyu build {folder / others[0]}",
+            f"{folder} has none of {', '.join(READERS)}, but it has {', '.join(others)}. If that "
+            f"holds the weights, name it: qingyu build {folder / others[0]}",
+        )
+    foreign = sorted(path.name for path in _files(folder) if path.suffix in FOREIGN)
+    if foreign:
+        return CheckpointError(
+            f"{folder} 中只有 {foreign[0]}，这里读不了它的格式。请用 transformers 4 转换："
+            f"AutoModel….from_pretrained({str(folder)!r}, from_tf=True).save_pretrained(…)，"
+            "或下载该模型的 safetensors 版本。",
+            f"{folder} has only {foreign[0]}, a format that is not read here. Convert it with "
+            f"transformers 4: AutoModel….from_pretrained({str(folder)!r}, from_tf=True)"
+            ".save_pretrained(…), or download the model's safetensors.",
+        )
+    return CheckpointError(
+        f"{folder} 中没有权重文件（{known}）。",
         f"{folder} holds no weight file ({', '.join(READERS)}).",
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
 def _read(path: Path) -> dict[str, Piece]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from qingyu.build.sources.label_schemes import in_scheme
+from qingyu.build.sources.mistaken import refuse_stand_in
 from qingyu.bundle import Problem
 from qingyu.errors import CheckpointError
 
 HEAD_WIDTH = "attention_head_width"  # kept by pruning, which leaves fewer heads of the same width
+
+# BertForTokenClassification, BertCrfForNer, BertBiLstmCrf, BertSoftmaxForNer, BertTagger...
+TAGGERS = re.compile(r"ForTokenClassification|C[Rr][Ff]|N[Ee][Rr](?![a-z])|Tagg|SequenceLabel")
+NUMBERED = re.compile(r"(?i:label)_\d+")
 
 LARGEST = {
     "vocab_size": 2_000_000,
@@ -57,7 +64,8 @@ class Config:
     def read(cls, path: Path) -> Config:
         """Raises CheckpointError where the file is missing or not a JSON object."""
         try:
-            values = json.loads(path.read_text("utf-8"))
+            refuse_stand_in(path)
+            values = json.loads(path.read_text("utf-8-sig"))
         except OSError as error:
             raise CheckpointError(
                 f"无法读取 {path}，模型目录需要 config.json：{error.strerror}",
@@ -140,8 +148,18 @@ class Config:
 
     @property
     def token_level(self) -> bool:
-        """Whether the task head labels tokens rather than the whole text."""
-        return self.architecture.endswith("ForTokenClassification")
+        """Whether the checkpoint says that its head labels tokens rather than the whole text."""
+        return bool(TAGGERS.search(self.architecture))
+
+    @property
+    def sequence_level(self) -> bool:
+        """Whether the checkpoint says that its head classifies whole texts."""
+        return self.architecture.endswith("ForSequenceClassification")
+
+    @property
+    def tag_scheme(self) -> tuple[str, ...] | None:
+        """The labels in the form B-PER, where they are of a scheme that marks spans."""
+        return in_scheme(self.labels())
 
     @property
     def problem(self) -> Problem:
@@ -167,6 +185,11 @@ class Config:
         if [index for index, _ in ordered] != list(range(len(ordered))) or not ordered:
             raise self._error("id2label", "的编号应从 0 连续", "should number its labels from 0 on")
         return tuple(name for _, name in ordered)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether the labels are only numbered, LABEL_0 and so on, or not told at all."""
+        return all(NUMBERED.fullmatch(label) for label in self.labels())
 
     def _label_count(self) -> int:
         count = self.values.get("num_labels", 2)

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from qingyu.build.sources.mistaken import refuse_stand_in
 from qingyu.build.sources.weights import ITEM_BYTES, Piece
 from qingyu.errors import CheckpointError
 
@@ -21,6 +22,7 @@ INDEX = "model.safetensors.index.json"
 
 def read_file(path: Path) -> dict[str, Piece]:
     """The tensors of one file. Raises CheckpointError where it is cut short or inconsistent."""
+    refuse_stand_in(path)
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

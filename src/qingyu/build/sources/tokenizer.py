@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from tokenizers import (
 
 from qingyu.build.shrink.vocabulary import shrink
 from qingyu.build.sources import sentencepiece
+from qingyu.build.sources.added_tokens import add_tokens, role, settings_of
+from qingyu.build.sources.mistaken import refuse_stand_in
 from qingyu.errors import CheckpointError
 
 
@@ -61,12 +62,17 @@ def read_tokenizer(source: Path) -> tokenizers.Tokenizer:
 
 def _read(source: Path) -> tokenizers.Tokenizer:
     if (source / READY).is_file():
+        refuse_stand_in(source / READY)
         return tokenizers.Tokenizer.from_file(str(source / READY))
-    settings = _settings(source / "tokenizer_config.json")
+    settings = settings_of(source)
     for names, make in OLDER.items():
         paths = [source / name for name in names]
         if all(path.is_file() for path in paths):
-            return make(paths, settings)
+            for path in paths:
+                refuse_stand_in(path)
+            made = make(paths, settings)
+            add_tokens(made, source)
+            return made
     older = "、".join(" + ".join(names) for names in OLDER)
     raise CheckpointError(
         f"{source} 中没有 {READY}，也没有 {older}。",
@@ -80,6 +86,7 @@ def _wordpiece(paths: list[Path], settings: dict[str, Any]) -> tokenizers.Tokeni
         lowercase=bool(settings.get("do_lower_case", True)),
         handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
         strip_accents=settings.get("strip_accents"),
+        **{name: role(settings, name, token) for name, token in BERT_ROLES.items()},
     )
     return tokenizers.Tokenizer.from_str(made.to_str())
 
@@ -121,16 +128,16 @@ def _pieces(paths: list[Path], settings: dict[str, Any]) -> tokenizers.Tokenizer
 
 
 READY = "tokenizer.json"
+BERT_ROLES = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "cls_token": "[CLS]",
+    "pad_token": "[PAD]",
+    "mask_token": "[MASK]",
+}
 OLDER: dict[tuple[str, ...], Callable[[list[Path], dict[str, Any]], tokenizers.Tokenizer]] = {
     ("vocab.txt",): _wordpiece,
     ("vocab.json", "merges.txt"): _byte_pairs,
     ("sentencepiece.bpe.model",): _xlm_roberta,
     ("spiece.model",): _pieces,
 }
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    values = json.loads(path.read_text("utf-8"))
-    return values if isinstance(values, dict) else {}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from qingyu.build.sources.mistaken import refuse_stand_in
 from qingyu.build.sources.safetensors import gather
 from qingyu.build.sources.weights import ITEM_BYTES, Piece
 from qingyu.errors import CheckpointError
@@ -141,6 +142,7 @@ class Reader(pickle.Unpickler):
 
 def read_file(path: Path) -> dict[str, Piece]:
     """The tensors of one file. Raises CheckpointError where it is damaged or asks for more."""
+    refuse_stand_in(path)
     try:
         with path.open("rb") as file:
             if zipfile.is_zipfile(file):
