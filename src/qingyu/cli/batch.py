@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from qingyu.jobs.runner import Compute, Progress
     from qingyu.jobs.windows import Answering
 
-# Short names, as the other commands have them.
-TASKS = {
-    "fill": "fill-mask",
-    "zero-shot": "zero-shot-classification",
-    "classify": "text-classification",
-    "similar": "sentence-similarity",
-    "ner": "token-classification",
-    "embed": "feature-extraction",
-}
 TERMINAL_SECONDS = 0.5
 LOG_SECONDS = 30.0
 
@@ -39,7 +30,7 @@ def batch(
     task: Annotated[
         str,
         typer.Argument(
-            help="任务：fill、zero-shot、classify、similar、ner、embed、score、check / Task."
+            help="任务 / Task: fill score check zero-shot classify similar ner embed text2text."
         ),
     ],
     source: Annotated[
@@ -108,8 +99,9 @@ def batch(
     from qingyu import bundle
     from qingyu.jobs import runner
     from qingyu.jobs.paths import lay_out
+    from qingyu.tasks.registry import FILE_TASKS
 
-    task = TASKS.get(task, task)
+    task = next((one.name for one in FILE_TASKS.values() if one.command == task), task)
     parameters = _parameters(labels, top_k, options)
     _check_encoding(encoding)
     layout = lay_out(source, output, to=to, encoding=encoding, header=header)

@@ -8,13 +8,12 @@ from typing import Any, TypeAlias
 
 from qingyu.engine.batch import neighbours
 from qingyu.engine.network import MAX_BATCH_TOKENS
-from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.errors import InputError
 from qingyu.model import Model
 from qingyu.query import Steps
 from qingyu.results import Result
-from qingyu.tasks.registry import RANKING, TASKS
+from qingyu.tasks.registry import file_task
 
-from .columns import PAIRED
 from .windows import Ask, Outcome, Texts
 
 Spread: TypeAlias = Callable[
@@ -22,9 +21,7 @@ Spread: TypeAlias = Callable[
     Iterable[list[Outcome]],
 ]
 """Like `map`, and like a pool's, which begins at once and in the background."""
-BATCH_TASKS = [name for name in TASKS if name != RANKING.name]
 FRAME = 2  # special tokens of a text
-SAMPLE = "今天天气真[MASK]啊。"
 
 
 class _Refused(Result):
@@ -40,13 +37,8 @@ def asking(model: Model, task: str, parameters: Mapping[str, Any], spread: Sprea
     Raises InputError and TaskNotSupportedError where the task or its parameters are wrong for
     every input.
     """
-    if task not in BATCH_TASKS:
-        raise TaskNotSupportedError(
-            f"没有批量任务 {task}；可用：{'、'.join(BATCH_TASKS)}。",
-            f"No batch task {task}; there are: {', '.join(BATCH_TASKS)}.",
-        )
+    sample = file_task(task).sample
     given = dict(parameters)
-    sample = (SAMPLE, SAMPLE) if task in PAIRED else (SAMPLE,)
     next(model.steps(task, *sample, **given))  # raises now what every row would meet
 
     def answered(inputs: Sequence[Texts]) -> list[Outcome]:

@@ -12,7 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .columns import Fields, cells_of, names_of, number, without_inputs
+from qingyu.tasks.shapes import Fields, number
+
+from .columns import cells_of, names_of, without_inputs
 from .errors import RowError, short
 from .rows import Cells
 from .sources import unlike

@@ -7,7 +7,6 @@ or else from what the model can do.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,14 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from qingyu.errors import InputError, TaskNotSupportedError
-from qingyu.tasks.registry import supported
+from qingyu.tasks.registry import TASKS, supported
 from qingyu.web.state import state_of
 
 from .exchange import FOREIGN_ERRORS, body_of, calls_of, compute, received, shaped
 from .tasks import BY_TASK
 from .validation import parse, parse_value
 
-MODEL_TASKS = ("fill-mask", "text-classification", "token-classification", "feature-extraction")
+# What a model is asked when nothing in a request says which task it is.
+PLAIN = [
+    task.name
+    for task in TASKS.values()
+    if task.hugging_face and task.pair != "always" and not task.required
+]
 
 
 class PipelineRequest(BaseModel):
@@ -73,10 +77,12 @@ async def by_task(request: Request, task: str, model: str) -> Response:
 
 
 async def answer(request: Request, task: str, model: str, wanted: PipelineRequest) -> Response:
-    if task not in SHAPES:
+    to_theirs = TASKS[task].hugging_face if task in TASKS else None
+    if to_theirs is None:
+        known = [one.name for one in TASKS.values() if one.hugging_face]
         raise TaskNotSupportedError(
-            f"没有任务 {task[:40]!r}；可用的任务：{'、'.join(SHAPES)}。",
-            f"No task {task[:40]!r}; there are: {', '.join(SHAPES)}.",
+            f"没有任务 {task[:40]!r}；可用的任务：{'、'.join(known)}。",
+            f"No task {task[:40]!r}; there are: {', '.join(known)}.",
         )
     parameters = wanted.all_parameters()
     body = {**fields(task, wanted.inputs), **translated(task, parameters), "model": model}
@@ -87,7 +93,7 @@ async def answer(request: Request, task: str, model: str, wanted: PipelineReques
     )
 
     def shape() -> object:
-        results = [SHAPES[task](json.loads(one.body), parameters) for one in answers]
+        results = [to_theirs(json.loads(one.body), parameters) for one in answers]
         return results[0] if alone else results
 
     return await shaped(request, shape)
@@ -99,7 +105,7 @@ def guessed(wanted: PipelineRequest, available: list[str]) -> str:
         return "sentence-similarity"
     if "candidate_labels" in wanted.all_parameters():
         return "zero-shot-classification"
-    return next((task for task in MODEL_TASKS if task in available), MODEL_TASKS[-1])
+    return next((task for task in PLAIN if task in available), PLAIN[-1])
 
 
 def fields(task: str, inputs: Any) -> dict[str, Any]:
@@ -122,57 +128,3 @@ def translated(task: str, parameters: dict[str, Any]) -> dict[str, Any]:
     if task == "feature-extraction" and isinstance(found.get("truncate"), bool):
         found["truncate"] = "end" if found["truncate"] else "error"
     return found
-
-
-def _fill_mask(result: Any, _: dict[str, Any]) -> Any:
-    masks = [
-        [
-            {
-                "score": one["score"],
-                "token": one["token_id"],
-                "token_str": one["token"],
-                "sequence": one["sequence"],
-            }
-            for one in mask["candidates"]
-        ]
-        for mask in result["masks"]
-    ]
-    return masks[0] if len(masks) == 1 else masks
-
-
-def _labels(result: Any, _: dict[str, Any]) -> Any:
-    pairs = zip(result["labels"], result["scores"], strict=True)
-    return [{"label": label, "score": score} for label, score in pairs]
-
-
-def _entities(result: Any, parameters: dict[str, Any]) -> Any:
-    name = "entity" if parameters.get("aggregation_strategy") == "none" else "entity_group"
-    return [
-        {
-            name: one["label"],
-            "score": one["score"],
-            "word": one["text"],
-            "start": one["start"],
-            "end": one["end"],
-        }
-        for one in result["entities"]
-    ]
-
-
-def _similarities(result: Any, _: dict[str, Any]) -> Any:
-    by_index = {one["index"]: one["score"] for one in result["ranking"]}
-    return [by_index[index] for index in sorted(by_index)]
-
-
-def _embedding(result: Any, _: dict[str, Any]) -> Any:
-    return result["embedding"]
-
-
-SHAPES: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
-    "fill-mask": _fill_mask,
-    "text-classification": _labels,
-    "zero-shot-classification": _labels,
-    "token-classification": _entities,
-    "sentence-similarity": _similarities,
-    "feature-extraction": _embedding,
-}

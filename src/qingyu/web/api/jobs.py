@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from qingyu.errors import InputError
-from qingyu.jobs.columns import PAIRED
 from qingyu.jobs.errors import JobStateError, WriteError
 from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
 from qingyu.service.job_worker import JobWorker
@@ -160,7 +159,7 @@ def _checked(wanted: JobRequest) -> dict[str, Any]:
             f"没有任务 {wanted.task}；可用：{'、'.join(BY_TASK)}。",
             f"No task {wanted.task}; there are: {', '.join(BY_TASK)}.",
         )
-    pair = wanted.task in PAIRED or wanted.pair is not None
+    pair = row.task.pair == "always" or wanted.pair is not None
     texts = {"text": SAMPLE, **({"text_pair": SAMPLE} if pair else {})}
     clash = sorted({*texts, "model", "query", "texts"} & wanted.options.keys())
     if clash:

@@ -55,11 +55,11 @@ def _add(router: APIRouter, row: Row) -> None:
         elapsed_ms=(float, Field(description="服务端用时（毫秒）/ time taken here, in ms")),
     )
     router.add_api_route(
-        f"/{row.path}",
+        f"/{row.task.path}",
         endpoint,
         methods=["POST"],
-        summary=row.summary,
-        name=row.task,
+        summary=row.task.title,
+        name=row.task.name,
         response_model=None,
         responses={200: {"model": described, "content": LINES}, **ERRORS},
         openapi_extra=body_of(row.request),

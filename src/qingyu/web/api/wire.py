@@ -1,6 +1,6 @@
 """What clients write: one request type a task, checked before anything is computed.
 
-A task is a request type here and a row in `tasks.py`. What a task answers is described by its own
+A task that is served has a request type here. What it answers is described by its own
 result type, so that HTTP and Python show the same fields.
 """
 
@@ -49,6 +49,7 @@ class TaskRequest(Strict):
     """Base of all requests: which task, which model, and the calls it stands for."""
 
     TASK: ClassVar[str]
+    ALSO: ClassVar[tuple[str, ...]] = ()  # other tasks that it may mean
     # Fields that are not parameters of the task.
     INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text"})
 
@@ -217,7 +218,7 @@ class SimilarityRequest(TaskRequest):
     """Two texts, or two lists of one length; or a query against texts."""
 
     TASK: ClassVar[str] = "sentence-similarity"
-    RANKING: ClassVar[str] = "sentence-ranking"
+    ALSO: ClassVar[tuple[str, ...]] = ("sentence-ranking",)
     INPUTS: ClassVar[frozenset[str]] = frozenset(
         {"model", "text", "text_pair", "query", "texts", "top_k"}
     )
@@ -250,7 +251,7 @@ class SimilarityRequest(TaskRequest):
 
     def calls(self) -> list[Call]:
         if self.query is not None and self.texts is not None:
-            found = self.call(self.query, tuple(self.texts), task=self.RANKING)
+            found = self.call(self.query, tuple(self.texts), task=self.ALSO[0])
             top_k = () if self.top_k is None else (("top_k", self.top_k),)
             return [Call(found.task, found.inputs, (*found.parameters, *top_k))]
         return [self.call(*pair) for pair in pairs(self.text or [], self.text_pair or [])]
@@ -307,3 +308,9 @@ class Text2TextRequest(EachText):
     truncate: Literal["end", "error"] = Field(
         default="end", description="过长时：截断或报错 / a text too long: cut, or refuse"
     )
+
+
+REQUESTS: tuple[type[TaskRequest], ...] = (
+    FillMaskRequest, ScoreRequest, CheckRequest, ZeroShotRequest, ClassificationRequest,
+    SimilarityRequest, TokensRequest, Text2TextRequest, EmbeddingsRequest,
+)  # fmt: skip
