@@ -38,7 +38,7 @@ from qingyu.web.edge.origins import Origins
 from qingyu.web.edge.security import Keys, read_keys
 from qingyu.web.edge.tracing import Traced, tracer_from_environment
 
-from .api import health, huggingface, jobs, models, open_inference, routes
+from .api import health, huggingface, jobs, languagetool, models, open_inference, routes
 from .pages import page_routes
 from .state import State
 
@@ -51,6 +51,7 @@ TAGS = [
     {"name": "models", "description": "模型 / Models"},
     {"name": "huggingface", "description": "Hugging Face 的任务形式 / Hugging Face's task shapes"},
     {"name": "v2", "description": "开放推理协议 V2 / Open Inference Protocol V2"},
+    {"name": "languagetool", "description": "LanguageTool 的形式 / LanguageTool's shape"},
     {"name": "health", "description": "运行 / Operation"},
 ]
 DESCRIPTION = (
@@ -123,7 +124,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = Non
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see tracing.py
     )
     app.state.qingyu = state
-    parts = (routes, jobs, models, huggingface, open_inference, health)
+    parts = (routes, jobs, models, huggingface, open_inference, languagetool, health)
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):
         app.include_router(router)
