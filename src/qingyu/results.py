@@ -28,6 +28,10 @@ missing, what does not go together, punctuation."""
 Script: TypeAlias = Literal["simplified", "traditional"]
 
 
+UNCERTAIN = "不确定"
+"""The label of an answer that is not sure enough, where that was asked for."""
+
+
 class Result:
     """Base of all results: frozen, and the same fields everywhere."""
 

@@ -30,6 +30,7 @@ from qingyu.cli import (
     score,
     serve,
     similar,
+    teach,
     text2text,
     zero_shot,
 )
@@ -54,6 +55,7 @@ app.command("classify")(classify.classify)
 app.command("similar")(similar.similar)
 app.command("ner")(ner.ner)
 app.command("embed")(embed.embed)
+app.command("teach")(teach.teach)
 app.command("text2text")(text2text.text2text)
 app.command("batch")(batch.batch)
 app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)

@@ -14,6 +14,7 @@ from qingyu.cli.texts import (
     Texts,
     Threads,
     answer_texts,
+    attached,
     draw_bars,
     draw_text,
 )
@@ -30,6 +31,9 @@ def classify(
     top_k: Annotated[
         int | None, typer.Option("--top-k", "-k", min=1, help="只给前几个标签 / Only the best.")
     ] = None,
+    uncertain: Annotated[
+        bool, typer.Option("--uncertain", help="没把握时答“不确定” / Say so where it is not sure.")
+    ] = False,
     model: ModelName = DEFAULT_MODEL,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -43,11 +47,15 @@ def classify(
         model,
         threads,
         as_json,
-        lambda m, batch: m.classify(batch, head=head, top_k=top_k),
+        lambda m, batch: m.classify(
+            batch, head=attached(m, head), top_k=top_k, uncertain=uncertain
+        ),
         draw,
     )
 
 
 def draw(screen: Console, result: ClassificationResult) -> None:
     draw_text(screen, result.text, truncated=result.truncated)
+    if result.label not in result.labels:
+        screen.print(f"    {result.label}")
     draw_bars(screen, zip(result.labels, result.scores, strict=True))

@@ -38,7 +38,10 @@ AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="每条结果一行 JSON / One line of JSON per text.")
 ]
 HeadName: TypeAlias = Annotated[
-    str | None, typer.Option("--head", help="用哪个头 / Which head of the model.")
+    str | None,
+    typer.Option(
+        "--head", help="用哪个头，或学成的头的目录 / Which head, or a taught one's folder."
+    ),
 ]
 
 
@@ -88,6 +91,18 @@ def answer_once(
 
     with closing(qingyu.load(model, threads=threads)) as loaded:
         _shown(as_json, draw)(ask(loaded))
+
+
+def attached(model: Model, head: str | None) -> str | None:
+    """The name of a head; where it is the folder of one that was taught, the model knows it then.
+    Raises BundleError."""
+    from pathlib import Path
+
+    from qingyu.taught import ABOUT
+
+    if head is not None and head not in model.context.heads and (Path(head) / ABOUT).is_file():
+        return model.attach(head)
+    return head
 
 
 def draw_bars(screen: Console, rows: Iterable[tuple[str, float]]) -> None:

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from qingyu import bundle
+from qingyu import bundle, taught
 from qingyu.engine.network import Network
-from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.errors import BundleError, InputError, TaskNotSupportedError
 from qingyu.model.calls import Answers
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
-from qingyu.results import Result, SimilarityResult
+from qingyu.results import SimilarityResult
 from qingyu.tasks import registry
 from qingyu.tasks.context import Context
 from qingyu.tasks.drive import complete
+from qingyu.taught import Taught
 from qingyu.text.tokenizer import Tokenizer
 
-R = TypeVar("R", bound=Result)
+if TYPE_CHECKING:
+    from qingyu.teach.teacher import Lesson
+
+R = TypeVar("R")
 
 
-def load(model: str | Path = bundle.DEFAULT, *, threads: int | None = None) -> Model:
-    """Load a bundle by name or folder.
+def load(
+    model: str | Path = bundle.DEFAULT,
+    *,
+    threads: int | None = None,
+    heads: Sequence[str | Path] = (),
+) -> Model:
+    """Load a bundle by name or folder, and with it heads that were taught, by their folders.
 
     `threads` sets how many CPU threads compute, for the whole process and with the first model
     loaded; without it QINGYU_THREADS, else the CPUs this process may use.
     Raises ModelNotFoundError and BundleError.
     """
-    return Model(bundle.read_manifest(bundle.find(model)), threads)
+    loaded = Model(bundle.read_manifest(bundle.find(model)), threads)
+    for folder in heads:
+        loaded.attach(folder)
+    return loaded
 
 
 class Model:
@@ -64,6 +76,35 @@ class Model:
     def digest(self) -> str:
         """SHA-256 of the manifest, and so of every file it lists."""
         return self.manifest.digest
+
+    def attach(self, head: str | Path | Taught) -> str:
+        """Let `classify(head=...)` use a head that was taught on this model, in place of one of
+        its name; returns the name. Raises BundleError where it is another model's."""
+        found = head if isinstance(head, Taught) else taught.read(Path(head))
+        if found.bundle != self.digest:
+            raise BundleError(
+                f"头 {found.name} 是在另一个模型上学的，请用 {self.name} 重新学习。",
+                f"The head {found.name} was taught on another model; teach it on {self.name}.",
+            )
+        self.context.taught[found.name] = found
+        return found.name
+
+    def teach(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        *,
+        name: str = "taught",
+        names: bool = True,
+        add_to: str | Path | None = None,
+    ) -> Lesson:
+        """A head for labels of one's own, from as few as five rows each; `classify(head=name)`
+        uses it at once, and `save(folder)` of what is returned keeps it. See `qingyu.teach`."""
+        from qingyu.teach.teacher import teach
+
+        lesson = teach(self, texts, labels, name=name, names=names, add_to=add_to)
+        self.attach(lesson.head)
+        return lesson
 
     @property
     def tasks(self) -> list[str]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from qingyu.bundle import HeadInfo, Problem
+from qingyu.errors import InputError
 from qingyu.numbers import FloatArray, sigmoid, softmax
 from qingyu.query import Steps
-from qingyu.results import ClassificationResult, LongText
+from qingyu.results import UNCERTAIN, ClassificationResult, LongText
+from qingyu.tasks import taught
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text
+from qingyu.tasks.parts.parameters import (
+    checked_choice,
+    checked_count,
+    checked_flag,
+    checked_text,
+)
 from qingyu.text.reading import Reading, read, read_pair
 
 NAME = "text-classification"
+HALF = 0.5  # what a probability has to reach where nobody measured better
 Function: TypeAlias = Literal["softmax", "sigmoid", "none"]
 FUNCTIONS: dict[Function, Callable[[FloatArray], FloatArray]] = {
     "softmax": softmax,
@@ -39,6 +47,7 @@ def classification(
     top_k: int | None = None,
     function_to_apply: Function | None = None,
     truncate: LongText = "windows",
+    uncertain: bool = False,
 ) -> Steps[ClassificationResult]:
     """The `top_k` best labels (all, without it) of a text or of a pair of texts.
 
@@ -46,10 +55,15 @@ def classification(
     may be ("sigmoid"), and the value itself for a regression ("none"); `function_to_apply` asks
     for one of these by name. A long text is read in overlapping windows whose logits
     are averaged ("windows"), read from its beginning ("end"), or refused ("error"); of a pair,
-    the longer is cut at its end unless refused. Without `head`, the first classifier of single
-    texts, or for a pair the first of pairs. Raises InputError, TextTooLongError and
-    TaskNotSupportedError.
+    the longer is cut at its end unless refused. With `uncertain`, the label is UNCERTAIN where the
+    best has a probability below the bar of a head that was taught, or else below a half. `head`
+    may be one that was taught; without it, the first classifier of single texts, or for a pair the
+    first of pairs. Raises InputError, TextTooLongError and TaskNotSupportedError.
     """
+    checked_flag(uncertain, "uncertain")
+    if head in context.taught:
+        checked_choice(truncate, "truncate", LongText)
+        return (yield from _by_taught(context, text, text_pair, head, top_k, truncate, uncertain))
     name = _head(context, head, pair=text_pair is not None)
     info = context.heads[name]
     checked_choice(truncate, "truncate", LongText)
@@ -70,14 +84,51 @@ def classification(
     logits = first.mean(np.concatenate((yield queries)))
 
     scores = probabilities(info, logits, function_to_apply)
+    return _result(
+        text, text_pair, info.labels, scores, top_k, first, second, HALF if uncertain else 0.0
+    )
+
+
+def _by_taught(
+    context: Context,
+    text: str,
+    text_pair: str | None,
+    name: str,
+    top_k: int | None,
+    truncate: LongText,
+    uncertain: bool,
+) -> Steps[ClassificationResult]:
+    """By a head that a user taught: of single texts."""
+    if text_pair is not None:
+        raise InputError(
+            f"头 {name} 只看单句，不看句对。", f"The head {name} reads single texts, not pairs."
+        )
+    head, text = context.taught[name], checked_text(text)
+    count = len(head.labels)
+    top_k = count if top_k is None else checked_count(top_k, "top_k", 1, max(count, 1 << 16))
+    reading, logits = yield from taught.logits(context, head, text, truncate)
+    bar = (HALF if head.bar is None else head.bar) if uncertain else 0.0
+    return _result(text, None, head.labels, softmax(logits), top_k, reading, None, bar)
+
+
+def _result(
+    text: str,
+    text_pair: str | None,
+    names: Sequence[str],
+    scores: FloatArray,
+    top_k: int,
+    first: Reading,
+    second: Reading | None,
+    bar: float,
+) -> ClassificationResult:
     order = np.argsort(-scores, kind="stable")[:top_k]
-    labels = tuple(info.labels[i] for i in order)
+    labels = tuple(names[i] for i in order)
     found = tuple(float(scores[i]) for i in order)
     unread_pair = second.unread if second else ()
     return ClassificationResult(
         text,
         text_pair,
-        labels[0],
+        labels[0] if found[0] >= bar else UNCERTAIN,
         found[0],
         labels,
         found,

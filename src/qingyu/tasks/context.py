@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from qingyu.bundle import HeadInfo
 from qingyu.errors import TaskNotSupportedError
 from qingyu.query import Query
+from qingyu.taught import Taught
 from qingyu.text.tokenizer import Tokenizer
 
 Fits: TypeAlias = Callable[[HeadInfo], bool]
@@ -18,12 +19,16 @@ Fits: TypeAlias = Callable[[HeadInfo], bool]
 
 @dataclass(frozen=True)
 class Context:
-    """A model as tasks see it: its tokenizer, its heads, and how many tokens it reads."""
+    """A model as tasks see it: its tokenizer, its heads, and how many tokens it reads.
+
+    `taught` are heads of a user's own, by name; they stand before heads of the same name.
+    """
 
     name: str
     tokenizer: Tokenizer
     heads: Mapping[str, HeadInfo]
     max_tokens: int
+    taught: dict[str, Taught] = field(default_factory=dict)
 
     @property
     def room(self) -> int:

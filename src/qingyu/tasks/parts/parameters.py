@@ -26,6 +26,13 @@ def checked_count(value: object, name: str, least: int, most: int) -> int:
     return value
 
 
+def checked_flag(value: object, name: str) -> bool:
+    """`value` if it is true or false; raises InputError otherwise."""
+    if not isinstance(value, bool):
+        raise wrong(name, "布尔值", "true or false", repr(value)[:60])
+    return value
+
+
 def checked_choice(value: object, name: str, choices: Any) -> None:
     """Raises InputError unless `value` is one of the strings of a Literal."""
     names = get_args(choices)

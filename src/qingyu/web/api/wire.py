@@ -207,6 +207,9 @@ class ClassificationRequest(TaskRequest):
         default=None, ge=1, le=1000, description="返回几个标签，默认全部 / how many labels"
     )
     truncate: LongTextField = "windows"
+    uncertain: bool = Field(
+        default=False, description="没把握时标签为“不确定” / say so where it is not sure"
+    )
 
     def calls(self) -> list[Call]:
         if self.text_pair is None:
