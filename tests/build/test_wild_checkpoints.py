@@ -17,7 +17,8 @@ from qingyu.build.sources.label_schemes import in_scheme
 from qingyu.build.sources.places import located
 from qingyu.build.sources.tokenizer import read_tokenizer
 from qingyu.bundle import find
-from qingyu.errors import CheckpointError, ModelNotFoundError
+from qingyu.errors import CheckpointError, ModelNotFoundError, TaskNotSupportedError
+from qingyu.model import load
 
 Copy = Callable[[str], Path]
 WEIGHTS = "model.safetensors"
@@ -304,6 +305,21 @@ def test_a_checkpoint_is_not_yet_a_bundle(checkpoint: Copy) -> None:
     """Asked for as a model, an unbuilt checkpoint is told from a name that is wrong."""
     with pytest.raises(ModelNotFoundError, match="qingyu build"):
         find(checkpoint("bert-masked-lm"))
+
+
+def test_labels_are_named_when_it_is_built(checkpoint: Copy, tmp_path: Path) -> None:
+    """A model for inference that numbers its labels is told from one without that head, and its
+    labels can be named."""
+    folder = checkpoint("bert-nli")
+    configured(folder, id2label={str(i): f"LABEL_{i}" for i in range(3)}, label2id=None)
+    with pytest.raises(TaskNotSupportedError, match="--labels"):
+        load(built(folder).path).zero_shot("今天很好", ["天气", "体育"])
+    named = Options(precision="fp32", measure=False, labels=("蕴含", "中立", "矛盾"))
+    model = load(build(folder, tmp_path / "named", named).path)
+    assert len(model.zero_shot("今天很好", ["天气", "体育"]).labels) == 2
+    for wrong in (("a", "a", "b"), ("a", " ", "b")):
+        with pytest.raises(CheckpointError, match="differ"):
+            build(folder, tmp_path / "twice", Options(labels=wrong))
 
 
 def test_header_names_are_read(checkpoint: Copy) -> None:

@@ -52,13 +52,18 @@ def test_candidates_are_probabilities_in_place(model: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["[MASK]", "[mask]", "[Mask]", "［MASK］", "［mask]", "<mask>", "<MASK>"]
+    "spelling",
+    [
+        *("[MASK]", "[mask]", "[Mask]", "［MASK］", "［mask]", "<mask>", "<MASK>"),
+        *("【MASK】", "[ MASK ]", "【 mask 】", "〔MASK〕", "《MASK》", "＜mask＞", "［ＭＡＳＫ］"),
+        *("___", "（ ）", "(  )", "□"),
+    ],
 )
 def test_masks_are_known_in_any_case(model: Model, spelling: str) -> None:
     """Case and full-width brackets change nothing but the text that is given back."""
     text = WEATHER.replace("[MASK]", spelling)
     result = model.fill_mask(text)
-    assert (result.masks[0].start, result.masks[0].end) == (5, 11)
+    assert (result.masks[0].start, result.masks[0].end) == (5, 5 + len(spelling))
     assert result.sequence == model.fill_mask(WEATHER).sequence
 
 
@@ -77,12 +82,12 @@ def test_other_spellings_on_request(model: Model, mask: str, written: str) -> No
     assert result.sequence == expected.sequence
 
 
-def test_other_spellings_only_on_request(model: Model) -> None:
-    """Brackets and underscores are text until somebody says that they are masks."""
+def test_other_spellings_are_text_where_a_mask_stands(model: Model) -> None:
+    """Brackets and underscores are masks if somebody says so, or where there is no [MASK]."""
+    assert len(model.fill_mask("今天（ ）天气真[MASK]啊___").masks) == 1
+    assert len(model.fill_mask("今天（ ）天气真[MASK]啊", mask="（ ）").masks) == 2
     with pytest.raises(NoMaskError):
-        model.fill_mask("天气真（ ）啊，人真___。")
-    both = model.fill_mask("天气真（ ）啊，人真___。", mask=["___", "（ ）"])
-    assert [(one.start, one.end) for one in both.masks] == [(3, 6), (10, 13)]
+        model.fill_mask("今天___天气", mask="□")
 
 
 @pytest.mark.parametrize("text", ["[MASK]", "[MASK]好", "好[MASK]", "[MASK]好[MASK]", "[MASK]\n"])

@@ -24,7 +24,7 @@ from qingyu.build.precisions.calibrate import ROUNDS, Calibrating, statistics
 from qingyu.build.precisions.registry import PRECISIONS
 from qingyu.build.shrink.prune import Pruning, keep_words, prune
 from qingyu.build.shrink.vocabulary import Words, choose
-from qingyu.build.sources.checkpoint import Checkpoint, read_checkpoint
+from qingyu.build.sources.checkpoint import Checkpoint, labelled, read_checkpoint
 from qingyu.build.sources.places import located
 from qingyu.build.sources.tokenizer import read_tokenizer
 from qingyu.build.write import CALIBRATION, with_files, write
@@ -46,6 +46,8 @@ class Options:
     calibration:   a file with a text a line; the built-in samples without one
     min_agreement: below this share of equal answers nothing is written; without it 0.97, and
                    0.9 for int4
+    labels:        names of the task head's labels, in the order of its logits; the checkpoint's
+                   own without them
     words:         which words to keep of the vocabulary; all without it
     pruning:       what else to leave out
     measure:       whether to measure memory and latency, before and after
@@ -56,6 +58,7 @@ class Options:
     min_agreement: float | None = None
     measure: bool = True
     licence: str = ""
+    labels: tuple[str, ...] = ()
     words: Words | None = None
     pruning: Pruning = field(default_factory=Pruning)
 
@@ -106,6 +109,8 @@ def build(
     checkpoint = None if path else read_checkpoint(local)
     told: tuple[Note, ...] = ()
     if checkpoint:
+        if options.labels:
+            checkpoint = labelled(checkpoint, options.labels)
         family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
         told = (*checkpoint.notes, *notes(checkpoint.config, checkpoint.weights))
     with _aside(out) as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -92,6 +93,13 @@ def build(
     positions: Annotated[
         int | None, typer.Option(min=8, help="最多读几个词元 / Tokens of a text to keep room for.")
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C",
+            help="任务头各标签的名称，按训练时的次序 / Names of the labels, in their order.",
+        ),
+    ] = None,
     licence: Annotated[
         str, typer.Option(help="写入清单的许可证 / Licence to name in the manifest.")
     ] = "",
@@ -107,6 +115,7 @@ def build(
         min_agreement=min_agreement,
         measure=measure,
         licence=licence,
+        labels=tuple(re.split("[,，、]", labels)) if labels else (),
         words=_words(words_from, words),
         pruning=Pruning(_numbers(layers), heads, feed_forward, positions, importance),
     )

@@ -106,15 +106,16 @@ def attached(model: Model, head: str | None) -> str | None:
 
 
 def draw_bars(screen: Console, rows: Iterable[tuple[str, float]]) -> None:
-    """Names with a probability each, as bars."""
+    """Names with a probability each, as bars; a score that is no probability as a number."""
     from rich.bar import Bar
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 1))
     for name, score in rows:
-        bar = Bar(size=1, begin=0, end=score, width=BAR_WIDTH, color="green")
-        table.add_row("   ", Text(name), bar, f"{score:6.1%}")
+        share = 0 <= score <= 1
+        bar = Bar(size=1, begin=0, end=score if share else 0, width=BAR_WIDTH, color="green")
+        table.add_row("   ", Text(name), bar, f"{score:6.1%}" if share else f"{score:.3g}")
     screen.print(table)
 
 

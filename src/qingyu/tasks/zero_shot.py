@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from qingyu.bundle import HeadInfo
-from qingyu.errors import InputError, TextTooLongError
+from qingyu.errors import InputError, TaskNotSupportedError, TextTooLongError
 from qingyu.numbers import FloatArray, softmax
 from qingyu.query import Query, Steps
 from qingyu.results import LongText, Method, ZeroShotResult
@@ -57,6 +57,8 @@ def zero_shot(
     """
     checked_choice(method, "method", Method)
     by_entailment = method == "entailment"
+    if by_entailment and not any(map(heads.infers, context.heads.values())):
+        _refuse_unnamed(context)
     name = context.head(NAME, heads.infers if by_entailment else heads.masked_lm, head)
     checked_choice(truncate, "truncate", LongText)
     if not isinstance(multi_label, bool):
@@ -89,6 +91,20 @@ def zero_shot(
         bool(reading.unread),
         reading.unread,
     )
+
+
+def _refuse_unnamed(context: Context) -> None:
+    """Raises TaskNotSupportedError where a head may infer, but its labels are only numbers."""
+    head = next((head for head in context.heads.values() if heads.unnamed(head)), None)
+    if head is not None:
+        listed = ", ".join(head.labels)
+        raise TaskNotSupportedError(
+            f"模型 {context.name} 的标签只有编号（{listed}），不知道哪个是“蕴含”。"
+            "请按训练时的次序重新构建：qingyu build … --labels entailment,neutral,contradiction",
+            f"The labels of {context.name} are only numbered ({listed}): which one is entailment "
+            "cannot be told. Build it again with the names in the order of its training: "
+            "qingyu build … --labels entailment,neutral,contradiction",
+        )
 
 
 def inference(

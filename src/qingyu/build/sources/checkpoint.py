@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,21 @@ def read_checkpoint(source: Path) -> Checkpoint:
     return Checkpoint(
         folder, config, Weights(pieces, path), folder.resolve().name, notes=(*notes, *named)
     )
+
+
+def labelled(checkpoint: Checkpoint, labels: Sequence[str]) -> Checkpoint:
+    """The same checkpoint with other names for its labels, in the order of its logits.
+
+    Raises CheckpointError where two are the same or one is blank; where their number is not the
+    head's, reading the head does.
+    """
+    if len(set(labels)) < len(labels) or not all(label.strip() for label in labels):
+        raise CheckpointError(
+            f"标签应各不相同、不为空：{', '.join(labels)}",
+            f"Labels should differ and not be blank: {', '.join(labels)}",
+        )
+    names = {str(index): label.strip() for index, label in enumerate(labels)}
+    return replace(checkpoint, config=checkpoint.config.changed(id2label=names))
 
 
 def _read_config(folder: Path) -> Config:

@@ -16,8 +16,9 @@ from qingyu.text import windows
 
 MAX_MASKS = 64
 MASK = "[MASK]"
-# [MASK] in any case, with full-width brackets too, and <mask>.
-ALWAYS = r"[\[［]mask[\]］]|<mask>"
+# [MASK] in any case, and as Chinese keyboards write it: in other square or angle brackets, with
+# spaces inside, in full-width letters.
+ALWAYS = r"[\[［【〔]\s*(?:mask|ｍａｓｋ)\s*[\]］】〕]|[<＜〈《]\s*(?:mask|ｍａｓｋ)\s*[>＞〉》]"
 # What people draw a blank with, however wide.
 COMMON = {"___": r"_{2,}", "（ ）": r"[（(][ \u3000]*[)）]", "□": r"[□▢]"}
 
@@ -74,11 +75,16 @@ def find_blanks(
 ) -> Blanks:
     """The masks of `text`, each seen in a window around it where the text is too long.
 
+    Where `mask` asks for no spelling of its own and no [MASK] is there, the common ways to draw a
+    blank count: ___, （ ） and □.
+
     Raises InputError, NoMaskError, TooManyMasksError and, where `truncate` is "error",
     TextTooLongError.
     """
     tokenizer = context.tokenizer
     found = list(spellings(mask).finditer(text))
+    if not found and mask == MASK:
+        found = list(spellings(list(COMMON)).finditer(text))
     if not found:
         raise NoMaskError
     if len(found) > MAX_MASKS:

@@ -42,6 +42,11 @@ def infers(head: HeadInfo) -> bool:
     return classifier(head) and labelled(head, ENTAILMENT) is not None
 
 
+def unnamed(head: HeadInfo) -> bool:
+    """A classifier whose labels are only numbered, LABEL_0 and so on."""
+    return classifier(head) and all(label.upper().startswith("LABEL_") for label in head.labels)
+
+
 def compares(head: HeadInfo) -> bool:
     """Two texts: one of its labels says that they mean the same."""
     return classifier(head) and labelled(head, SAME) is not None
