@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     jobs: Path | None = Field(None, description="folder for jobs' files; none: no jobs")
     max_upload: ByteSize = Field(ByteSize(1 << 30), description="bytes of a job's file")
     max_jobs: int = Field(8, ge=1, description="unfinished jobs of each API key")
+    max_kept_jobs: int = Field(
+        100, ge=1, description="jobs kept of each API key, ended ones included"
+    )
+    max_job_bytes: ByteSize = Field(
+        ByteSize(4 << 30), description="bytes of all files of the jobs of each API key"
+    )
     job_days: float = Field(7.0, gt=0, description="days until an ended job is removed")
 
     # who

@@ -17,45 +17,14 @@ from qingyu.jobs.sources import MAX_COLUMNS, Source, unlike
 from tests.jobs.support import done
 
 from .child import all_worked, worked
+from .job_files import END, HEAD, MEGABYTE, cells, workbook
 
 PEAK = 400 << 20
-RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+HEADED = HEAD + cells("text")
 
 
-def workbook(path: Path, sheet: list[bytes], strings: list[bytes] | None = None) -> Path:
-    """A workbook of one sheet; parts are written piece by piece, so they may be large."""
-    relation = f'<Relationship Id="{{}}" Type="{RELATIONS}/{{}}" Target="{{}}"/>'
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}">'
-            '<sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
-        )
-        archive.writestr(
-            "xl/_rels/workbook.xml.rels",
-            "<Relationships>"
-            + relation.format("r1", "worksheet", "worksheets/sheet1.xml")
-            + relation.format("r2", "sharedStrings", "sharedStrings.xml")
-            + "</Relationships>",
-        )
-        for name, pieces in (
-            ("worksheets/sheet1", sheet),
-            ("sharedStrings", strings or [b"<sst/>"]),
-        ):
-            with archive.open(f"xl/{name}.xml", "w") as part:
-                for piece in pieces:
-                    part.write(piece)
-    return path
-
-
-def cells(*values: str) -> bytes:
-    inline = "".join(f'<c t="inlineStr"><is><t>{value}</t></is></c>' for value in values)
-    return f"<row>{inline}</row>".encode()
-
-
-HEAD, END = b"<worksheet><sheetData>" + cells("text"), b"</sheetData></worksheet>"
-MEGABYTE = b"x" * (1 << 20)
+def write(path: Path, sheet: list[bytes], strings: list[bytes] | None = None) -> None:
+    path.write_bytes(workbook(sheet, strings))
 
 
 def test_parquet_that_repeats(tmp_path: Path) -> None:
@@ -170,8 +139,8 @@ def test_shared_strings(tmp_path: Path) -> None:
     many = [b"<sst><si><t>", *[MEGABYTE] * 200, b"</t></si></sst>"]
     one = [b"<sst><si><t>", MEGABYTE, b"</t></si></sst>"]
     row = b"<row>" + b'<c t="s"><v>0</v></c>' * 1000 + b"</row>"
-    workbook(tmp_path / "a.xlsx", [HEAD, END], many)
-    workbook(tmp_path / "b.xlsx", [HEAD, row, cells("ok"), END], one)
+    write(tmp_path / "a.xlsx", [HEADED, END], many)
+    write(tmp_path / "b.xlsx", [HEADED, row, cells("ok"), END], one)
     large, shown = all_worked(
         [(tmp_path / f"{name}.xlsx", tmp_path / f"{name}.csv", {}) for name in "ab"]
     )
@@ -198,7 +167,7 @@ SHEETS = {
 def test_sheets_beyond_every_sheet(tmp_path: Path) -> None:
     """Rows, columns, cells and tags that no spreadsheet has: a bad row, or one error."""
     for name, (piece, _) in SHEETS.items():
-        workbook(tmp_path / f"{name}.xlsx", [HEAD, cells("一"), piece, cells("二"), END])
+        write(tmp_path / f"{name}.xlsx", [HEADED, cells("一"), piece, cells("二"), END])
     every = all_worked(
         [(tmp_path / f"{name}.xlsx", tmp_path / f"{name}.csv", {}) for name in SHEETS]
     )
@@ -212,8 +181,8 @@ def test_sheets_beyond_every_sheet(tmp_path: Path) -> None:
 
 def test_entities_are_not_read(tmp_path: Path) -> None:
     """A document type is refused, so that nothing multiplies what it names."""
-    bomb = b'<!DOCTYPE a [<!ENTITY x "' + b"x" * 1000 + b'">]>' + HEAD
-    workbook(tmp_path / "a.xlsx", [bomb, END])
+    bomb = b'<!DOCTYPE a [<!ENTITY x "' + b"x" * 1000 + b'">]>' + HEADED
+    write(tmp_path / "a.xlsx", [bomb, END])
     with zipfile.ZipFile(tmp_path / "b.xlsx", "w") as archive:
         archive.writestr("xl/workbook.xml", b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>')
     for name in "ab":

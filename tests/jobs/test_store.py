@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from qingyu.jobs.errors import FileError, JobNotFoundError, JobStateError, TooManyJobsError
+from qingyu.jobs.records import Bounds
 from qingyu.jobs.runner import Progress
 from qingyu.jobs.store import DAY, Store
+
+THREE = Bounds(unfinished=3)
 
 
 class Clock:
@@ -33,7 +36,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 def new(store: Store, owner: str = "a", state: str = "queued") -> str:
-    job = store.create(owner, "题.csv", {"task": "score"}, "csv", limit=3)
+    job = store.create(owner, "题.csv", {"task": "score"}, "csv", THREE)
     if state != "uploading":
         store.change(job.id, ("uploading",), state)
     return job.id
@@ -73,8 +76,8 @@ def test_what_waits_survives_a_restart(store: Store, tmp_path: Path) -> None:
 def test_owners_see_their_own(store: Store) -> None:
     """Another's job is as if it were not there."""
     job = new(store, "a")
-    assert [one.id for one in store.all_of("a")] == [job]
-    assert store.all_of("b") == []
+    assert [one.id for one in store.page("a", 9)] == [job]
+    assert store.page("b", 9) == []
     with pytest.raises(JobNotFoundError):
         store.get(job, "b")
 
@@ -113,26 +116,26 @@ OUTSIDE = "/../../../victim/keys.txt"
 def test_names_of_no_known_format(store: Store, name: str, output: str) -> None:
     """What could not be read or written is refused before it is sent."""
     with pytest.raises(FileError):
-        store.create("a", name, {}, output, limit=3)
+        store.create("a", name, {}, output, THREE)
 
 
 def test_a_name_never_becomes_a_path(store: Store, tmp_path: Path) -> None:
     """Of a file's name only the ending is used."""
-    job = store.create("a", "../../etc/x.csv.gz", {}, "jsonl", limit=3)
-    assert store.input_of(job) == tmp_path / "jobs" / job.id / "input.csv.gz"
+    job = store.create("a", "../../etc/x.csv.gz", {}, "jsonl", THREE)
+    assert store.files.input_of(job) == tmp_path / "jobs" / job.id / "input.csv.gz"
 
 
 def test_an_ending_is_written_one_way(store: Store, tmp_path: Path) -> None:
     """With or without its dot, in any case, an ending names the same file."""
     for ending in ("CSV.gz", ".csv.GZ", "csv.gz"):
-        job = store.create(ending, "a.txt", {}, ending, limit=3)
-        assert store.output_of(job) == tmp_path / "jobs" / job.id / "output.csv.gz"
+        job = store.create(ending, "a.txt", {}, ending, THREE)
+        assert store.files.output_of(job) == tmp_path / "jobs" / job.id / "output.csv.gz"
 
 
 def test_an_older_record_reaches_no_other_file(store: Store) -> None:
     """What a store took before endings were checked is refused when a path is made of it."""
     job = replace(store.get(new(store)), output=OUTSIDE)
-    for made in (store.output_of, store.errors_of):
+    for made in (store.files.output_of, store.files.errors_of):
         with pytest.raises(FileError):
             made(job)
 
@@ -140,14 +143,14 @@ def test_an_older_record_reaches_no_other_file(store: Store) -> None:
 def test_the_first_whole_upload_counts(store: Store) -> None:
     """A second upload that ends later leaves the input of a waiting job as it is."""
     job = store.get(new(store, state="uploading"))
-    first, second = store.part_of(job), store.part_of(job)
+    first, second = store.files.part_of(job), store.files.part_of(job)
     assert first != second
     first.write_bytes(b"first")
     second.write_bytes(b"second")
-    assert store.receive(job.id, first, 5).state == "queued"
+    assert store.receive(job, first, 5).state == "queued"
     with pytest.raises(JobStateError):
-        store.receive(job.id, second, 6)
-    assert store.input_of(job).read_bytes() == b"first"
+        store.receive(job, second, 6)
+    assert store.files.input_of(job).read_bytes() == b"first"
     assert store.get(job.id).total_bytes == 5
 
 
@@ -155,7 +158,7 @@ def test_an_upload_that_cannot_be_moved_changes_nothing(store: Store) -> None:
     """Where the file is lost the job still waits for one."""
     job = store.get(new(store, state="uploading"))
     with pytest.raises(OSError, match="No such file"):
-        store.receive(job.id, store.part_of(job), 5)
+        store.receive(job, store.files.part_of(job), 5)
     assert store.get(job.id).state == "uploading"
 
 
@@ -176,7 +179,7 @@ def test_ended_jobs_expire(store: Store, clock: Clock) -> None:
     assert store.expire() == [forgotten]
     clock.now += 2 * DAY
     assert store.expire() == [ended]
-    assert not store.folder(ended).exists()
+    assert not store.files.of(ended).exists()
     assert store.get(waiting).state == "queued"
 
 
@@ -184,9 +187,8 @@ def test_readers_do_not_wait_for_a_writer(store: Store, tmp_path: Path) -> None:
     """The base is in WAL mode: who looks at jobs is not held up by a worker that notes progress."""
     job = new(store)
     other = Store(tmp_path / "jobs")
-    with store._base:
-        store._base.execute("BEGIN IMMEDIATE")
-        store._base.execute("UPDATE jobs SET rows = 7 WHERE id = ?", (job,))
+    with store._base.writing() as base:
+        base.execute("UPDATE jobs SET rows = 7 WHERE id = ?", (job,))
         assert other.get(job).rows == 0
     assert other.get(job).rows == 7
     other.close()

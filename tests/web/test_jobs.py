@@ -153,7 +153,7 @@ def test_limits_and_owners(tmp_path: Path) -> None:
         assert large.json()["error"]["code"] == "body_too_large"
         assert client.get(f"/v1/jobs/{job}").json()["state"] == "uploading"
         assert client.get(f"/v1/jobs/{job}", headers=theirs).status_code == 404
-        assert client.get("/v1/jobs", headers=theirs).json() == {"jobs": []}
+        assert client.get("/v1/jobs", headers=theirs).json() == {"jobs": [], "next": None}
 
 
 def test_without_a_folder_there_are_no_jobs(tmp_path: Path) -> None:

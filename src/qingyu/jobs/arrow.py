@@ -20,13 +20,18 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": NANOSECONDS}
 
 
 def sizes_of(array: Any) -> Any:
-    """Bytes of each value, int64 [length], without making any of them."""
+    """Bytes of each value, int64 [length], without making any of them. Raises ValueError where
+    indices lead nowhere; `values_of` relies on that."""
     kind, types = array.type, pa.types
     if isinstance(array, pa.ExtensionArray):
         return sizes_of(array.storage)
     if types.is_dictionary(kind):
-        known = sizes_of(array.dictionary)
-        return known[_int64(array.indices)] if len(known) else np.zeros(len(array), np.int64)
+        shown, at = np.unique(_int64(array.indices), return_inverse=True)
+        if not len(array.dictionary):
+            return np.zeros(len(array), np.int64)
+        if shown[0] < 0 or shown[-1] >= len(array.dictionary):  # as it stands in the file
+            raise ValueError("an index beyond the dictionary")
+        return sizes_of(array.dictionary.take(pa.array(shown)))[at]
     if _is_text(kind):
         return _int64(pc.binary_length(array))
     if types.is_struct(kind):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qingyu.errors import InputError, QingyuError
+from qingyu.errors import InputError, OverloadedError, QingyuError
 
 SHORT = 100
 
@@ -140,8 +140,56 @@ class JobStateError(QingyuError):
 class TooManyJobsError(QingyuError):
     code = "too_many_jobs"
 
+    def __init__(self, limit: int, *, ended: bool = False) -> None:
+        if ended:
+            super().__init__(
+                f"最多保留 {limit} 个任务，请删除一些已结束的。",
+                f"At most {limit} jobs are kept; delete some that have ended.",
+            )
+        else:
+            super().__init__(
+                f"最多 {limit} 个未完成的任务，请等待或取消一些。",
+                f"At most {limit} unfinished jobs; wait, or cancel some.",
+            )
+
+
+class TooManyBytesError(QingyuError):
+    """The files of all jobs of a key together."""
+
+    code = "too_many_bytes"
+
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"最多 {limit} 个未完成的任务，请等待或取消一些。",
-            f"At most {limit} unfinished jobs; wait, or cancel some.",
+            f"所有任务的文件超过 {limit} 字节，请删除一些已结束的任务。",
+            f"The files of all jobs exceed {limit} bytes; delete some jobs that have ended.",
         )
+
+
+class FilesMissingError(QingyuError):
+    code = "job_files_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "任务的文件已不在服务器上，请重新提交。",
+            "The files of this job are gone from the server; send it again.",
+        )
+
+
+class StoreError(QingyuError):
+    """The folder or the database of jobs cannot be used. `full`: it cannot be written."""
+
+    def __init__(self, why: str, *, full: bool) -> None:
+        super().__init__(
+            f"批量任务的目录或数据库不可用：{why}。",
+            f"The folder or database of jobs cannot be used: {why}.",
+        )
+        self.code = "write_failed" if full else "jobs_unavailable"
+
+
+class StoreBusyError(OverloadedError):
+    """Another process holds the database."""
+
+    code = "jobs_busy"
+
+    def __init__(self) -> None:
+        super().__init__(1.0)

@@ -26,6 +26,11 @@ class Lock:
             os.close(self._descriptor)
             raise BusyError(subject) from error
 
+    @property
+    def descriptor(self) -> int:
+        """A process that inherits it holds the lock, too, as long as it lives."""
+        return self._descriptor
+
     def release(self) -> None:
         try:
             if os.name != "nt":  # which cannot remove what is open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import FileError, OutputExistsError
@@ -43,6 +43,12 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self._side(".lock")
+
+    def read_as(self, name: str, max_expansion: int) -> Layout:
+        """The same, for one file that a stranger sent and calls `name`."""
+        (piece,) = self.pieces
+        source = replace(piece.source, name=name, max_expansion=max_expansion)
+        return replace(self, pieces=(replace(piece, source=source),))
 
     def _side(self, ending: str) -> Path:
         if self.root.is_dir():

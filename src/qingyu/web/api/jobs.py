@@ -3,96 +3,75 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ParamSpec, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from qingyu.errors import InputError
-from qingyu.jobs.errors import JobStateError, WriteError
-from qingyu.jobs.store import ENDED, JobRecord, Store, ending_of
+from qingyu.errors import InputError, QingyuError
+from qingyu.jobs.errors import (
+    FilesMissingError,
+    JobStateError,
+    StoreError,
+    TooManyBytesError,
+)
+from qingyu.jobs.records import ENDED, Bounds, JobRecord, ending_of
+from qingyu.jobs.store import Store
+from qingyu.service.job_answers import JobAnswers
 from qingyu.service.job_worker import JobWorker
 from qingyu.settings import Settings
+from qingyu.tasks.registry import SAMPLE
 from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import ErrorResponse, RequestError
 from qingyu.web.edge.upload import receive
 from qingyu.web.state import State, state_of
 
 from .exchange import ERRORS, body_of, received
+from .job_messages import JobRequest, JobResponse, JobsResponse, told_of
 from .tasks import BY_TASK
 from .validation import parse, parse_value
-from .wire import Strict
 
-SAMPLE = "今天天气真[MASK]啊。"
-
+P = ParamSpec("P")
+T = TypeVar("T")
+THREADS = 2
+PAGE = 100
 STATE = {"model": ErrorResponse, "description": "任务的状态不允许 / not in its present state"}
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: STATE})
-
-
-class JobRequest(Strict):
-    """What to do with the file that is sent next."""
-
-    task: str = Field(description="任务，如 fill-mask / task", examples=["fill-mask"])
-    name: str = Field(
-        min_length=1, max_length=255, description="文件名，后缀决定格式 / its ending is its format"
-    )
-    model: str | None = None
-    column: str | None = Field(default=None, description="读哪一列 / column to read")
-    pair: str | None = Field(default=None, description="句对的第二列 / second column, for pairs")
-    options: dict[str, Any] = Field(
-        default_factory=dict, description="任务的参数，同 /v1/<task> / as in /v1/<task>"
-    )
-    output: str | None = Field(
-        default=None, max_length=16, description="输出的后缀，默认同输入 / ending of the output"
-    )
-    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
-    header: bool = True
 
 
 BODY = JobRequest
 
 
-class JobError(BaseModel):
-    code: str
-    message: str
-    message_en: str
-
-
-class JobResponse(BaseModel):
-    id: str
-    name: str
-    task: str
-    model: str
-    output: str
-    state: Literal["uploading", "queued", "running", "paused", "done", "failed", "cancelled"]
-    created: float = Field(description="秒，自 1970 年 / seconds since 1970")
-    updated: float
-    rows: int = Field(description="已处理的行，含坏行 / rows done, bad ones included")
-    failed: int = Field(description="坏行 / bad rows")
-    progress: float = Field(description="0 到 1，按输入的字节 / share of the input read")
-    rows_per_second: float | None
-    seconds_left: float | None
-    error: JobError | None = Field(description="失败的原因 / why it failed")
-
-
-class JobsResponse(BaseModel):
-    jobs: list[JobResponse]
-
-
 class Jobs:
     """The store of this service and its worker."""
 
-    def __init__(self, state: State, folder: Path) -> None:
+    def __init__(self, state: State, store: Store) -> None:
         settings = state.settings
         self.settings: Settings = settings
-        self.store = Store(folder, days=settings.job_days)
-        self.worker = JobWorker(state.service, self.store, settings.max_characters)
+        self.store = store
+        self.bounds = Bounds(settings.max_jobs, settings.max_kept_jobs)
+        self.answers = JobAnswers(
+            state.service, self.store, state.keys, max_characters=settings.max_characters
+        )
+        self.worker = JobWorker(self.store, self.answers, max_bytes=settings.max_job_bytes)
+        # Threads of its own: a database that is held holds nothing else up.
+        self._threads = ThreadPoolExecutor(THREADS, "qingyu-jobs")
+
+    async def call(self, method: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """A method of the store, off the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(method, *args, **named))
+
+    async def stop(self) -> None:
+        await self.worker.stop()
+        self._threads.shutdown(wait=False)
+        self.store.close()
 
 
 @asynccontextmanager
@@ -102,13 +81,18 @@ async def working(app_state: Any, state: State) -> AsyncIterator[None]:
     if state.settings.jobs is None:
         yield
         return
-    jobs = app_state.jobs = Jobs(state, state.settings.jobs)
+    try:
+        store = await asyncio.to_thread(Store, state.settings.jobs, days=state.settings.job_days)
+    except QingyuError as error:  # told by who started us, without a traceback
+        state.failure = state.failure or error
+        yield
+        return
+    jobs = app_state.jobs = Jobs(state, store)
     jobs.worker.start()
     try:
         yield
     finally:
-        await jobs.worker.stop()
-        jobs.store.close()
+        await jobs.stop()
 
 
 def jobs_of(request: Request) -> Jobs:
@@ -140,13 +124,13 @@ async def create(request: Request) -> Response:
     finally:
         state.service.registry.release(loaded)
     stored = {**_checked(wanted), "model": name, "digest": digest}
-    job = await asyncio.to_thread(
+    job = await jobs.call(
         jobs.store.create,
         context_of(request).client,
         Path(wanted.name).name,
         stored,
         wanted.output or ending_of(wanted.name),
-        limit=jobs.settings.max_jobs,
+        jobs.bounds,
     )
     return _answer(job, 201)
 
@@ -198,13 +182,18 @@ async def upload(request: Request, job: str) -> Response:
     found = await _find(request, job)
     if found.state != "uploading":
         raise JobStateError(found.state)
-    part = jobs.store.part_of(found)
+    limit = jobs.settings.max_job_bytes
+    if await jobs.call(jobs.store.bytes_of, found.owner) >= limit:
+        raise TooManyBytesError(limit)
+    part = jobs.store.files.part_of(found)
     try:
         size = await receive(request, part, jobs.settings.max_upload, jobs.settings.body_timeout)
-        changed = await asyncio.to_thread(jobs.store.receive, job, part, size)
+        if await jobs.call(jobs.store.bytes_of, found.owner) > limit:
+            raise TooManyBytesError(limit)
+        changed = await jobs.call(jobs.store.receive, found, part, size)
     except OSError as error:
         await _find(request, job)  # removed meanwhile, with its folder
-        raise WriteError(part, error) from error
+        raise StoreError(error.strerror or str(error), full=True) from error
     finally:
         part.unlink(missing_ok=True)
     jobs.worker.wake()
@@ -212,15 +201,22 @@ async def upload(request: Request, job: str) -> Response:
 
 
 @router.get("", summary="所有任务 / all jobs", response_model=JobsResponse)
-async def all_jobs(request: Request) -> JobsResponse:
-    store = jobs_of(request).store
-    found = await asyncio.to_thread(store.all_of, context_of(request).client)
-    return JobsResponse(jobs=[_told(job) for job in found])
+async def all_jobs(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
+    after: Annotated[str | None, Query(max_length=64)] = None,
+) -> JobsResponse:
+    """Newest first, a page at a time."""
+    jobs = jobs_of(request)
+    found = await jobs.call(jobs.store.page, context_of(request).client, limit + 1, after)
+    shown = found[:limit]
+    following = shown[-1].id if len(found) > limit else None
+    return JobsResponse(jobs=[told_of(job) for job in shown], next=following)
 
 
 @router.get("/{job}", summary="一个任务 / one job", response_model=JobResponse)
 async def one(request: Request, job: str) -> JobResponse:
-    return _told(await _find(request, job))
+    return told_of(await _find(request, job))
 
 
 @router.post("/{job}/pause", summary="暂停 / pause", response_model=JobResponse)
@@ -246,7 +242,7 @@ async def delete(request: Request, job: str) -> Response:
     found = await _find(request, job)
     if found.state not in ENDED:
         raise JobStateError(found.state)
-    await asyncio.to_thread(jobs_of(request).store.remove, job)
+    await jobs_of(request).call(jobs_of(request).store.remove, job)
     return Response(status_code=204)
 
 
@@ -255,9 +251,11 @@ async def output(request: Request, job: str) -> Response:
     found = await _find(request, job)
     if found.state != "done":
         raise JobStateError(found.state)
-    store = jobs_of(request).store
-    name = f"{found.name.partition('.')[0]}-{found.request['task']}.{found.output}"
-    return FileResponse(store.output_of(found), filename=name, media_type=_kind(found.output))
+    path = jobs_of(request).store.files.output_of(found)
+    if not path.is_file():
+        raise FilesMissingError
+    name = f"{found.name.partition('.')[0]}-{found.task}.{found.output}"
+    return FileResponse(path, filename=name, media_type=_kind(found.output))
 
 
 @router.get("/{job}/errors", summary="坏行 / its bad rows", response_model=None)
@@ -266,23 +264,26 @@ async def errors(request: Request, job: str) -> Response:
     found = await _find(request, job)
     if found.state != "done":
         raise JobStateError(found.state)
-    path = jobs_of(request).store.errors_of(found)
-    if not path.exists():
+    files = jobs_of(request).store.files
+    if not files.output_of(found).is_file():
+        raise FilesMissingError
+    path = files.errors_of(found)
+    if not path.is_file():
         return Response(b"", media_type="application/x-ndjson")
     return FileResponse(path, media_type="application/x-ndjson")
 
 
 async def _find(request: Request, job: str) -> JobRecord:
-    store = jobs_of(request).store
-    return await asyncio.to_thread(store.get, job, context_of(request).client)
+    jobs = jobs_of(request)
+    return await jobs.call(jobs.store.get, job, context_of(request).client)
 
 
 async def _move(
     request: Request, job: str, allowed: tuple[str, ...], state: str, **values: Any
 ) -> JobResponse:
     await _find(request, job)
-    change = jobs_of(request).store.change
-    return _told(await asyncio.to_thread(change, job, allowed, state, **values))
+    jobs = jobs_of(request)
+    return told_of(await jobs.call(jobs.store.change, job, allowed, state, **values))
 
 
 def _kind(ending: str) -> str:
@@ -291,25 +292,4 @@ def _kind(ending: str) -> str:
 
 
 def _answer(job: JobRecord, status: int = 200) -> Response:
-    return Response(_told(job).model_dump_json(), status, media_type="application/json")
-
-
-def _told(job: JobRecord) -> JobResponse:
-    share = job.read_bytes / job.total_bytes if job.total_bytes else 0.0
-    working = job.state == "running" and share > 0
-    return JobResponse(
-        id=job.id,
-        name=job.name,
-        task=job.request["task"],
-        model=job.request["model"],
-        output=job.output,
-        state=job.state,  # type: ignore[arg-type]  # the store holds no other
-        created=job.created,
-        updated=job.updated,
-        rows=job.rows,
-        failed=job.failed,
-        progress=1.0 if job.state == "done" else min(1.0, share),
-        rows_per_second=job.rows / job.seconds if job.seconds else None,
-        seconds_left=job.seconds * (1 - share) / share if working else None,
-        error=None if job.error is None else JobError(**job.error),
-    )
+    return Response(told_of(job).model_dump_json(), status, media_type="application/json")

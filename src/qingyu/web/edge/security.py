@@ -31,6 +31,8 @@ SECURITY_HEADERS = [
 # Needs a key where there are keys: all that computes or tells about the models. The page, the
 # documentation and the health of the process do not.
 GUARDED = re.compile(r"/(v1|v2|predict|models|pipeline|metrics)(/|$)")
+# What jobs compute is charged as they go; who has no tokens left can still look, and cancel.
+UNMETERED = re.compile(r"/v1/jobs(/|$)")
 UNGUARDED = re.compile(r"/v2/health/")
 # Codes of errors after which nothing was computed, or nothing but what the client got wrong.
 FREE = frozenset(code for code, status in STATUS.items() if status < 500)
@@ -97,7 +99,8 @@ class Keys:
         if scope["method"] == "OPTIONS":  # a browser asks what it may send, without a key
             return
         context.client = self._name(_presented(headers))
-        self.admit(context.client)
+        if not UNMETERED.match(path):
+            self.admit(context.client)
 
     def admit(self, name: str) -> None:
         """Raises RateLimitedError while a key has used up its tokens."""
