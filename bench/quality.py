@@ -22,6 +22,7 @@ from typing import Any
 
 import qingyu
 from qingyu.model import Model
+from qingyu.tasks.parts.labelling import entities
 
 Row = dict[str, Any]
 # Entity types of the sets to those of the model; the rest do not count.
@@ -97,16 +98,7 @@ def share(found: Sequence[object], wanted: Sequence[object]) -> float:
 
 def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
     """(start, end, type) of the entities of a BIO sequence, as types of the model."""
-    found, start, kind = set(), 0, ""
-    for at, tag in enumerate([*tags, "O"]):
-        place, _, this = tag.partition("-")
-        if kind and (place != "I" or this != kind):
-            if kind in ENTITY:
-                found.add((start, at, ENTITY[kind]))
-            kind = ""
-        if this and not kind:
-            start, kind = at, this
-    return found
+    return {(start, end, ENTITY[kind]) for start, end, kind in entities(tags) if kind in ENTITY}
 
 
 def sentiment(model: Model, rows: list[Row]) -> dict[str, float]:
@@ -128,7 +120,7 @@ def inference(model: Model, rows: list[Row]) -> dict[str, float]:
     return {"accuracy": share(found, [row["label"] for row in rows])}
 
 
-def entities(model: Model, rows: list[Row]) -> dict[str, float]:
+def entity_f1(model: Model, rows: list[Row]) -> dict[str, float]:
     """Entity F1: start, end and type all right."""
     right = told = true = 0
     results = model.token_classification(["".join(row["text"]) for row in rows])
@@ -154,7 +146,7 @@ MEASURES: dict[str, Callable[[Model, list[Row]], dict[str, float]]] = {
     "sentiment": sentiment,
     "pair": pairs,
     "nli": inference,
-    "ner": entities,
+    "ner": entity_f1,
     "cls": topics,
 }
 TOPICS = ("tnews",)

@@ -19,6 +19,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from qingyu.tasks.parts.labelling import entities
 from training.data import join_lines
 from training.errors import run
 from training.labelled import HEADS, Dataset, bio, example, read_sets
@@ -109,19 +110,6 @@ def masked_accuracy(
     return {"n": len(texts), "top1": top1 / len(texts), "top5": top5 / len(texts)}
 
 
-def spans(tags: Sequence[str]) -> set[tuple[int, int, str]]:
-    """(start, stop, type) of the entities of a BIO sequence; an I without its B begins one."""
-    found, start, kind = set(), 0, ""
-    for at, tag in enumerate([*tags, "O"]):
-        place, _, this = tag.partition("-")
-        if kind and (place != "I" or this != kind):
-            found.add((start, at, kind))
-            kind = ""
-        if this and not kind:
-            start, kind = at, this
-    return found
-
-
 def f1(right: int, told: int, true: int) -> float:
     """Harmonic mean of precision and recall."""
     return 2 * right / (told + true) if told + true else 0.0
@@ -134,7 +122,7 @@ def ner_scores(subject: Subject, rows: Sequence[dict[str, Any]]) -> dict[str, fl
     told = subject.tags([row["text"] for row in rows])
     entity, token = [0, 0, 0], [0, 0, 0]
     for t, p in zip(truth, told, strict=True):
-        a, b = spans(t), spans(p)
+        a, b = entities(t), entities(p)
         entity = [n + m for n, m in zip(entity, (len(a & b), len(b), len(a)), strict=True)]
         right = sum(x == y != "O" for x, y in zip(t, p, strict=True))
         counted = (right, sum(y != "O" for y in p), sum(x != "O" for x in t))

@@ -1,16 +1,19 @@
-"""A model on disk: a directory with a manifest, graphs, one weight file and a tokenizer.
+"""A model on disk: a directory with a manifest, weights by name, graphs and a tokenizer.
 
-    manifest.json     what this is: sizes, heads, labels, precision, digests, accuracy, licence
-    encoder.onnx      tokens -> hidden states
-    head-<name>.onnx  hidden states -> logits, one small graph a head
-    decoder.onnx      of an encoder-decoder: one step of writing; decoder-cross.onnx: what a step
-                      reads of the source
-    weights.bin       every large tensor, once; the graphs point into it
-    tokenizer.json    as the `tokenizers` library writes it
-    README.md         the model card; text for people, so it has no digest
-    report.json       what the build measured on its machine; no digest either
+    manifest.json            what this is: sizes, heads, plan, digests, accuracy, licence
+    encoder.safetensors      weights of the embeddings and the shared layers
+    head-<name>.safetensors  weights that one head alone uses
+    encoder.onnx             tokens -> hidden states; encoder-<k>.onnx goes on from shared layer k
+    head-<name>.onnx         hidden states -> logits, one small graph a head
+    decoder.onnx             of an encoder-decoder: one step of writing; decoder-cross.onnx: what a
+                             step reads of the source
+    tokenizer.json           as the `tokenizers` library writes it
+    README.md                the model card; text for people, so it has no digest
+    report.json              what the build measured on its machine; no digest either
 
-All in one folder because ONNX Runtime refuses weights outside the folder of a graph, rightly.
+`docs/bundle-format.md` is the whole of it. Bundles of format 1 have one `weights.bin`, whose
+contents the graphs alone know. All in one folder because ONNX Runtime refuses weights outside the
+folder of a graph, rightly.
 """
 
 from __future__ import annotations
@@ -24,11 +27,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from qingyu.errors import BundleError, ModelNotFoundError
+from qingyu.plan import HeadPlan, Plan, read_head_plan, read_plan
 
-FORMAT = 1
+FORMAT = 2
+OLD_FORMAT = 1
 MANIFEST = "manifest.json"
 ENCODER = "encoder.onnx"
-WEIGHTS = "weights.bin"
+WEIGHTS = "encoder.safetensors"
+OLD_WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
 CROSS = "decoder-cross.onnx"
 DECODER = "decoder.onnx"
@@ -69,6 +75,8 @@ class HeadInfo:
 
     `unit` says what a token classifier labels: the tokenizer's tokens, or each character as a
     token of its own. `start_id` and `end_id` are the tokens that begin and end written text.
+    `weights` is the file of the tensors that it alone uses. It reads the rows after shared layer
+    `branch`, counted from 1, or those of the encoder's end where that is None.
     """
 
     file: str
@@ -78,6 +86,22 @@ class HeadInfo:
     unit: Unit = "token"
     start_id: int = 0
     end_id: int = 0
+    weights: str = ""
+    branch: int | None = None
+    plan: HeadPlan | None = None
+
+    @property
+    def own_layers(self) -> int:
+        """How many layers the head has of its own."""
+        return len(self.plan.layers) if self.plan else 0
+
+
+@dataclass(frozen=True)
+class PhrasesInfo:
+    """The file of the phrase memory, and the version of that file's layout."""
+
+    file: str
+    version: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +120,8 @@ class Manifest:
     sizes: Sizes
     heads: dict[str, HeadInfo]
     files: dict[str, FileInfo]
+    plan: Plan | None = None
+    phrases: PhrasesInfo | None = None
     accuracy: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     licence: str = ""
@@ -108,6 +134,27 @@ class Manifest:
     def bytes(self) -> int:
         """Size on disk of all files but the manifest."""
         return sum(info.bytes for info in self.files.values())
+
+    def branch(self, head: str) -> int:
+        """After how many shared layers a head reads; "" reads the encoder's end."""
+        end = self.sizes.num_layers
+        branch = self.heads[head].branch if head else None
+        return end if branch is None else branch
+
+    @property
+    def segments(self) -> dict[int, str]:
+        """The graphs that the shared layers are cut into where heads branch off: after how many
+        layers each ends, rising, and its file.
+        """
+        end = self.sizes.num_layers
+        ends = sorted({end, *map(self.branch, self.heads)})
+        starts = [0, *ends[:-1]]
+        return {end: segment_file(start) for start, end in zip(starts, ends, strict=True)}
+
+
+def segment_file(start: int) -> str:
+    """The graph of the shared layers from `start` on."""
+    return f"encoder-{start}.onnx" if start else ENCODER
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -123,26 +170,27 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = path.read_bytes()
         values = json.loads(raw)
-        if values["format"] != FORMAT:
+        if values["format"] not in (OLD_FORMAT, FORMAT):
             raise _error(
                 folder,
-                f"格式为 {values['format']}，本版本只读格式 {FORMAT}，请重新构建",
-                f"is of format {values['format']}, this version reads {FORMAT}; build it again",
+                f"格式为 {values['format']}，本版本只读格式 {OLD_FORMAT} 和 {FORMAT}，请重新构建",
+                f"is of format {values['format']}, this version reads {OLD_FORMAT} and {FORMAT}; "
+                "build it again",
             )
         return Manifest(
             name=str(values["name"]),
             family=str(values["family"]),
             precision=str(values["precision"]),
             sizes=Sizes(**values["sizes"]),
-            heads={
-                name: HeadInfo(**{**head, "labels": tuple(head["labels"])})
-                for name, head in values["heads"].items()
-            },
+            heads={name: _head(head) for name, head in values["heads"].items()},
             files={name: FileInfo(**info) for name, info in values["files"].items()},
+            plan=read_plan(values["plan"]) if values.get("plan") else None,
+            phrases=PhrasesInfo(**values["phrases"]) if values.get("phrases") else None,
             accuracy=dict(values["accuracy"]),
             source=str(values["source"]),
             licence=str(values["licence"]),
             created_by=str(values["created_by"]),
+            format=int(values["format"]),
             path=folder,
             digest=hashlib.sha256(raw).hexdigest(),
         )
@@ -154,6 +202,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise _error(
             folder, f"的 {MANIFEST} 已损坏：{error}", f"has a damaged {MANIFEST}: {error}"
         ) from error
+
+
+def _head(values: dict[str, Any]) -> HeadInfo:
+    plan = read_head_plan(values["plan"]) if values.get("plan") else None
+    return HeadInfo(**{**values, "labels": tuple(values["labels"]), "plan": plan})
 
 
 def file_info(path: Path) -> FileInfo:

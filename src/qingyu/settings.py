@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ByteSize, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from qingyu import bundle
 from qingyu.errors import SettingsError
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
     )
 
     # models
-    model: str = Field("qingyu-small-zh", description="default model: a name, or a bundle's folder")
+    model: str = Field(bundle.DEFAULT, description="default model: a name, or a bundle's folder")
     models: Path | None = Field(None, description="folder of bundles, beside those in the package")
     pin: Names = Field((), description="models never unloaded, comma separated")
     memory_budget: ByteSize | None = Field(None, description="memory for models, such as 1GB")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qingyu import bundle
-from qingyu.build.measure.agreement import compare, lowest, require, spans
+from qingyu.build.measure.agreement import compare, lowest, require
 from qingyu.build.measure.probe import MASKS, Observation, probe, read_texts
 from qingyu.build.pipeline import Options, build
 from qingyu.bundle import HeadInfo, Manifest, Sizes
@@ -98,22 +98,6 @@ def test_too_little_is_refused() -> None:
         require(row, 0.971)
     with pytest.raises(AgreementError, match="hidden"):
         require({"hidden": {"cosine": 0.5}}, 0.97)
-
-
-@pytest.mark.parametrize(
-    ("labels", "found"),
-    [
-        (["O", "B-X", "I-X", "O"], {(1, 3, "X")}),
-        (["B-X", "B-X"], {(0, 1, "X"), (1, 2, "X")}),
-        (["B-X", "I-Y"], {(0, 1, "X"), (1, 2, "Y")}),
-        (["I-X", "I-X"], {(0, 2, "X")}),
-        (["O", "O"], set()),
-        ([], set()),
-    ],
-)
-def test_spans(labels: list[str], found: set[tuple[int, int, str]]) -> None:
-    """B begins, I goes on, and an I of another kind begins too."""
-    assert spans(labels) == found
 
 
 def test_the_same_places_are_asked(tmp_path: Path) -> None:

@@ -18,6 +18,18 @@ def test_a_whole_installation_is_well(capsys: pytest.CaptureFixture[str]) -> Non
         assert word in report
 
 
+def test_the_engine_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which engine runs is told with the reason; one that does not exist is a failure."""
+    monkeypatch.setenv("QINGYU_ENGINE", "onnx")
+    assert run(["doctor"]) == 0
+    assert "onnx（QINGYU_ENGINE=onnx）" in capsys.readouterr().out
+    monkeypatch.setenv("QINGYU_ENGINE", "abacus")
+    assert run(["doctor"]) == 1
+    assert "abacus" in capsys.readouterr().out
+
+
 def test_what_is_missing_is_named_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -193,13 +193,13 @@ def test_tenfold_overload_is_refused_and_passes(tmp_path: Path) -> None:
     else happens, and afterwards the service is as before."""
     settings = fake_settings(tmp_path, max_queue_tokens=256, max_batch_tokens=64, cache=0)
     with serving(settings) as running:
-        slow = running.model.run
+        slow = running.model.run_batch
 
         def run(queries: list[object]) -> list[object]:
             threading.Event().wait(0.01)
             return slow(queries)  # type: ignore[arg-type, return-value]
 
-        running.model.run = run  # type: ignore[method-assign, assignment]
+        running.model.run_batch = run  # type: ignore[method-assign, assignment]
 
         def client(number: int) -> list[int]:
             with running.client() as one:

@@ -6,13 +6,16 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 import qingyu
 from qingyu.cli import run
 from qingyu.errors import InputError
 from qingyu.scale.capacity import Costs, carried, measure, p95, plan, text_of
+from qingyu.settings import Settings
+from qingyu.web.app import create_app
 
 ONE_BY_ONE = Costs((1,), (0.01,))
 TOGETHER = Costs((1, 2, 4, 8), (0.010, 0.012, 0.016, 0.024))
@@ -40,7 +43,7 @@ def test_lanes_share_what_waits() -> None:
 
 
 @given(st.floats(0.011, 1.0), st.floats(0.011, 1.0))
-@settings(max_examples=10)
+@bounded(max_examples=10)
 def test_a_looser_target_never_carries_less(one: float, other: float) -> None:
     """The rate rises with the latency that is allowed."""
     low, high = sorted((one, other))
@@ -78,17 +81,29 @@ def test_what_is_measured() -> None:
     model = qingyu.load(threads=1)
     (query,) = next(model.steps("fill-mask", text_of(model, 40)))
     assert query.cost == 40
-    costs = measure(model, 200, 0.0)
+    costs = measure(model, 50, 0.0)
     assert costs.sizes == (1, 2)
+    assert measure(model, 50, 0.0, max_batch_tokens=200).sizes == (1, 2, 4)
     assert costs.seconds[0] <= costs.seconds[1]
     with pytest.raises(InputError, match=str(model.manifest.sizes.max_positions)):
         text_of(model, 10_000)
     model.close()
 
 
+def test_the_largest_batch_is_the_one_the_service_takes() -> None:
+    """The plan and the service have one default, the settings'."""
+    settings = Settings()
+    app = create_app(settings)
+    assert app.state.qingyu.service.scheduler.max_batch_tokens == settings.max_batch_tokens
+    model = qingyu.load(threads=1)
+    largest = measure(model, settings.max_batch_tokens // 8, 0.0).largest
+    model.close()
+    assert largest == 8
+
+
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints what it measured and found, as lines or as JSON."""
-    wanted = ["plan", "--qps", "20", "--tokens", "200", "--p95", "5s", "--seconds", "0.01"]
+    wanted = ["plan", "--qps", "20", "--tokens", "50", "--p95", "5s", "--seconds", "0.01"]
     assert run([*wanted, "--price", "0.35/h", "--gpu-price", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["requests"] for one in found["measured"]] == [1, 2]

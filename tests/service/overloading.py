@@ -34,6 +34,7 @@ class Overloading:
             self._settled,
             max_batch_tokens=max_batch_tokens,
             max_queue_tokens=default_bound(1, max_batch_tokens),
+            max_request_tokens=65_536,
             clock=lambda: self.now,
             seconds_per_token=SECONDS_PER_TOKEN,
         )

@@ -50,7 +50,7 @@ class FakeModel:
     def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
         raise NotImplementedError
 
-    def run(self, queries: Any, /) -> Any:
+    def run_batch(self, queries: Any, /) -> Any:
         raise NotImplementedError
 
     def close(self) -> None:

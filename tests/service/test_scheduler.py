@@ -58,11 +58,24 @@ class FakeModel:
 class Bench:
     """A scheduler, a model, a clock, and the tickets settled so far in order."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(
+        self,
+        max_batch_tokens: int = 512,
+        max_queue_tokens: int = 1024,
+        max_request_tokens: int = 65_536,
+        lanes: int = 1,
+    ) -> None:
         self.clock = Clock()
         self.model = FakeModel(self.clock)
         self.settled: list[Ticket] = []
-        self.scheduler = Scheduler(clock=self.clock, deliver=self.settled.extend, **limits)
+        self.scheduler = Scheduler(
+            self.settled.extend,
+            max_batch_tokens,
+            max_queue_tokens,
+            max_request_tokens,
+            lanes,
+            self.clock,
+        )
         self.scheduler.seconds_per_token = 0.001
 
     def submit(self, *costs: int, mark: int = 0, after: float | None = None) -> Ticket:

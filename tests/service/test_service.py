@@ -65,7 +65,7 @@ class FakeModel:
         yield [Query(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))]
         return float("nan")
 
-    def run(self, queries: Sequence[Query]) -> list[FloatArray]:
+    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.entered.set()
         assert self.gate.wait(10)
         self.queries += len(queries)
@@ -100,6 +100,9 @@ class Bench:
         await until(lambda: not (self.service.scheduler.queued_tokens or self.service._inflight))
 
 
+LIMITS = {"max_batch_tokens": 512, "max_queue_tokens": 1024, "max_request_tokens": 65_536}
+
+
 @asynccontextmanager
 async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIterator[Bench]:
     path = folder / "m"
@@ -115,7 +118,8 @@ async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIt
 
     service = Service(
         Registry(load, [folder]),
-        lambda deliver: Scheduler(deliver, **limits),  # type: ignore[arg-type]
+        lambda deliver: Scheduler(deliver, **{**LIMITS, **limits}),  # type: ignore[arg-type]
+        max_answer_bytes=1 << 20,
         cache_bytes=cache,
     )
     await service.start()

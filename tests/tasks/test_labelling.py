@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qingyu.errors import InputError
 from qingyu.model import Model
 from qingyu.numbers import log_softmax
-from qingyu.tasks.parts.labelling import likeliest_path, parsed, rules
+from qingyu.tasks.parts.labelling import entities, likeliest_path, parsed, rules
 
 BIO = ("O", "B-A", "I-A", "B-B", "I-B")
 SETS = {
@@ -95,3 +95,21 @@ def test_wrong_parameters_are_refused(model: Model, parameters: dict[str, Any]) 
     """An unknown strategy, or labels to ignore that are no list, is one clear error."""
     with pytest.raises(InputError):
         model.token_classification("好", **parameters)
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (["O", "B-X", "I-X", "O"], {(1, 3, "X")}),
+        (["B-X", "B-X"], {(0, 1, "X"), (1, 2, "X")}),
+        (["B-X", "I-Y"], {(0, 1, "X"), (1, 2, "Y")}),
+        (["I-X", "I-X"], {(0, 2, "X")}),
+        (["O", "O"], set()),
+        (["B-X", "I-X", "E-X", "S-X", "I-X"], {(0, 3, "X"), (3, 4, "X"), (4, 5, "X")}),
+        (["X", "X", "O", "Y"], {(0, 2, "X"), (3, 4, "Y")}),
+        ([], set()),
+    ],
+)
+def test_entities(labels: list[str], found: set[tuple[int, int, str]]) -> None:
+    """B begins, I goes on, an I of another kind begins too, and E and S end; O is no entity."""
+    assert entities(labels) == found

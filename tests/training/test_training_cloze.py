@@ -21,7 +21,6 @@ from training.evaluate import (
     ner_scores,
     read_cloze,
     set_scores,
-    spans,
 )
 from training.labelled import HEADS, Dataset
 from training.subjects import open_subject
@@ -147,14 +146,6 @@ def test_the_masked_token_stands_where_it_is_asked_for(vocabulary: Path) -> None
     assert answers == ["春"] * 6
     assert all(20 <= text.index("[MASK]") < 30 for text in texts)
     assert {len(text) for text in texts} == {29 + len("[MASK]")}  # cut after the last position
-
-
-def test_entity_spans_of_any_bio_sequence() -> None:
-    """Entities end at O, at B and at another type; an I without its B begins one."""
-    assert spans(["B-PER", "I-PER", "B-PER", "O", "I-LOC", "I-ORG"]) == {
-        (0, 2, "PER"), (2, 3, "PER"), (4, 5, "LOC"), (5, 6, "ORG"),
-    }  # fmt: skip
-    assert spans([]) == set()
 
 
 def test_ner_scores_count_entities_and_tokens() -> None:

@@ -83,7 +83,7 @@ class FakeModel:
         characters = sum(len(text) for text in inputs if isinstance(text, str))
         return Cost(characters + 2, 6 * characters * (1 + parameters.get("top_k", 5)))
 
-    def run(self, queries: Sequence[Query]) -> list[FloatArray]:
+    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
         self.entered.set()
         assert self.gate.wait(30)
         self.ran.append(len(queries))

@@ -39,13 +39,13 @@ def test_health_tells_alive_and_ready(client: httpx.Client) -> None:
 def test_a_dead_worker_shows_in_health(tmp_path: Path) -> None:
     """A worker brought down is replaced, told by /health/live, and the service goes on."""
     with serving(fake_settings(tmp_path)) as running, running.client() as client:
-        broken = running.model.run
+        broken = running.model.run_batch
 
         def fall(queries: object) -> list[object]:
-            running.model.run = broken  # type: ignore[method-assign]
+            running.model.run_batch = broken  # type: ignore[method-assign]
             raise SystemExit
 
-        running.model.run = fall  # type: ignore[method-assign, assignment]
+        running.model.run_batch = fall  # type: ignore[method-assign, assignment]
         assert client.post("/v1/fill-mask", json={"text": SENTENCE}).status_code == 503
         assert client.post("/v1/fill-mask", json={"text": SENTENCE}).status_code == 200
         assert client.get("/health/live").json()["replaced"] == 1

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli import console
-from qingyu.cli.texts import DEFAULT_MODEL, ModelName, Threads
+from qingyu.cli.texts import ModelName, Threads
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def batch(
         int | None,
         typer.Option("--slots", min=1, help="Ray 上的模型份数，默认每个 CPU 一份 / Models on Ray."),
     ] = None,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
 ) -> None:
     """批量：逐行处理文件，可中断续跑，其余各列原样保留 / A task over the rows of files; resumable.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Texts, Threads, answer_texts
+from qingyu import bundle
+from qingyu.cli.texts import AsJson, ModelName, Texts, Threads, answer_texts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +35,7 @@ def check(
     punctuation: Annotated[
         bool, typer.Option("--punctuation", help="也查标点 / Punctuation too.")
     ] = False,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

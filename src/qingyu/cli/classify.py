@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli.texts import (
-    DEFAULT_MODEL,
     AsJson,
     HeadName,
     ModelName,
@@ -34,7 +34,7 @@ def classify(
     uncertain: Annotated[
         bool, typer.Option("--uncertain", help="没把握时答“不确定” / Say so where it is not sure.")
     ] = False,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

@@ -41,7 +41,7 @@ def doctor() -> None:
 
     一切可用则退出码为 0，缺少必需的部分则为 1。
     """
-    findings = [_system(), *_cpu(), _threads(), _memory(), *_packages(), *_models()]
+    findings = [_system(), *_cpu(), _threads(), _memory(), *_packages(), *_models(), *_engine()]
     _draw(findings)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(console.FAILURE)
@@ -134,6 +134,21 @@ def _models() -> list[Finding]:
         advice = "重新安装轻语 / reinstall qingyu"
         found.append(Finding("bad", "模型 model", "没有 / none", advice))
     return found
+
+
+def _engine() -> list[Finding]:
+    """Which engine runs the default model, and why not another."""
+    from qingyu import bundle
+    from qingyu.engine.choice import AUTO, ENGINE_VARIABLE, choose
+    from qingyu.errors import QingyuError
+
+    try:
+        choice = choose(bundle.read_manifest(bundle.find(bundle.DEFAULT)))
+    except QingyuError as error:
+        return [Finding("bad", "引擎 engine", "—", str(error).replace("\n", " / "))]
+    why = f"{ENGINE_VARIABLE}={choice.name if choice.asked else AUTO}"
+    passed = [f"{name}：{no.zh} / {no.en}" for name, no in choice.refusals.items()]
+    return [Finding("ok", "引擎 engine", f"{choice.name}（{'；'.join([why, *passed])}）")]
 
 
 def _draw(findings: list[Finding]) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli.texts import (
-    DEFAULT_MODEL,
     AsJson,
     ModelName,
     Texts,
@@ -36,7 +36,7 @@ def embed(
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, help="找几条 / How many to find.")
     ] = 10,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

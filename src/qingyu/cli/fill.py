@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Threads, answer_texts, draw_bars
+from qingyu import bundle
+from qingyu.cli.texts import AsJson, ModelName, Threads, answer_texts, draw_bars
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ def fill(
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, help="每个空给几个候选 / Candidates per mask.")
     ] = 5,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

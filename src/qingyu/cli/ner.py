@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli.texts import (
-    DEFAULT_MODEL,
     AsJson,
     HeadName,
     ModelName,
@@ -34,7 +34,7 @@ def ner(
         ),
     ] = None,
     head: HeadName = None,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

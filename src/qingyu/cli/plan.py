@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli import console
-from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Threads
+from qingyu.cli.texts import AsJson, ModelName, Threads
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def plan(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.01, help="每档测量多久 / To measure each batch.")
     ] = 2.0,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Texts, Threads, answer_texts
+from qingyu import bundle
+from qingyu.cli.texts import AsJson, ModelName, Texts, Threads, answer_texts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +18,7 @@ ODD, VERY_ODD = 3.0, 6.9
 
 def score(
     texts: Texts = None,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

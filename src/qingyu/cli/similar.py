@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli.texts import (
-    DEFAULT_MODEL,
     AsJson,
     HeadName,
     ModelName,
@@ -48,7 +48,7 @@ def similar(
         int, typer.Option("--top-k", "-k", min=1, help="排序时给出几条 / How many when ranking.")
     ] = 10,
     head: HeadName = None,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

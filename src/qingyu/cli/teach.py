@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli import console
-from qingyu.cli.texts import DEFAULT_MODEL, AsJson, ModelName, Threads
+from qingyu.cli.texts import AsJson, ModelName, Threads
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def teach(
     names: Annotated[
         bool, typer.Option("--names/--no-names", help="标签名可否帮忙 / Whether names may help.")
     ] = True,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

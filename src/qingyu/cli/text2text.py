@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli.texts import (
-    DEFAULT_MODEL,
     AsJson,
     ModelName,
     Texts,
@@ -29,7 +29,7 @@ def text2text(
         typer.Option("--max-new-tokens", min=1, help="最多写多少词元 / Tokens to write at most."),
     ] = 64,
     beams: Annotated[int, typer.Option("--beams", min=1, help="束宽 / Beams of the search.")] = 1,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from qingyu.results import Result
 
 R = TypeVar("R", bound="Result")
-DEFAULT_MODEL = "qingyu-small-zh"
 BAR_WIDTH = 30
 
 Texts: TypeAlias = Annotated[

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qingyu import bundle
 from qingyu.cli.texts import (
-    DEFAULT_MODEL,
     AsJson,
     ModelName,
     Texts,
@@ -55,7 +55,7 @@ def zero_shot(
             "--method", help="entailment 逐个推理，cloze 一遍填空 / How labels are scored."
         ),
     ] = "entailment",
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

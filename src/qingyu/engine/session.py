@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -47,6 +48,7 @@ class Session:
             self._session = onnxruntime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]
             )
+            self._inputs = [given.name for given in self._session.get_inputs()]
             self._outputs = [output.name for output in self._session.get_outputs()]
         except Exception as error:
             raise BundleError(
@@ -55,12 +57,18 @@ class Session:
         heap.trim()
 
     def run(self, feeds: Feeds) -> FloatArray:
-        """The graph's last output, float32; graphs made for calibration have others before it."""
-        return np.asarray(self._session.run(self._outputs[-1:], feeds)[0], np.float32)
+        """The graph's last output, float32; graphs made for calibration have others before it.
+
+        `feeds` may hold more than the graph reads.
+        """
+        return np.asarray(self._run(self._outputs[-1:], feeds)[0], np.float32)
 
     def run_all(self, feeds: Feeds) -> dict[str, FloatArray]:
         """All outputs of the graph by name."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
+        return dict(zip(self._outputs, self._run(self._outputs, feeds), strict=True))
+
+    def _run(self, outputs: list[str], feeds: Feeds) -> list[Any]:
+        return list(self._session.run(outputs, {name: feeds[name] for name in self._inputs}))
 
 
 def _make_pool(threads: int) -> None:

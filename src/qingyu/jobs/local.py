@@ -13,6 +13,7 @@ from qingyu.model import Model
 from qingyu.query import Steps
 from qingyu.results import Result
 from qingyu.tasks.registry import file_task
+from qingyu.text.tokenizer import SPECIAL_TOKENS
 
 from .windows import Ask, Outcome, Texts
 
@@ -21,7 +22,6 @@ Spread: TypeAlias = Callable[
     Iterable[list[Outcome]],
 ]
 """Like `map`, and like a pool's, which begins at once and in the background."""
-FRAME = 2  # special tokens of a text
 
 
 class _Refused(Result):
@@ -65,4 +65,4 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
 
 def _cost(texts: Texts) -> int:
     """About its tokens: a character of Chinese is about one."""
-    return sum(len(text) + FRAME for text in texts)
+    return sum(len(text) + SPECIAL_TOKENS for text in texts)

@@ -107,6 +107,11 @@ class Model:
         return lesson
 
     @property
+    def engine(self) -> str:
+        """Name of the engine that computes: see `qingyu.engine.choice`."""
+        return self._network.engine.name
+
+    @property
     def tasks(self) -> list[str]:
         """Names of the tasks this model can do."""
         return registry.supported(self.manifest.heads)
@@ -161,13 +166,18 @@ class Model:
         """Answer queries in batches by tokens; [n positions, outputs of the head] each."""
         return self._network.run(queries)
 
+    def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
+        """As `run`, all in one batch: whoever calls has cut it."""
+        return self._network.run_batch(queries)
+
     @property
     def memory_bytes(self) -> int:
         """What the loaded bundle keeps resident, estimated: its files and the runtime's share."""
-        return self.manifest.bytes
+        return self._network.engine.memory_bytes
 
     def close(self) -> None:
-        """Let the sessions go, and with them their memory; the model answers no more."""
+        """Let the engine go, and with it its memory; the model answers no more."""
+        self._network.close()
         del self._network
 
     def complete(self, steps: Steps[R]) -> R:

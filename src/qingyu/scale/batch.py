@@ -25,8 +25,9 @@ from qingyu.jobs.runner import Compute, Reading
 from qingyu.jobs.windows import Answered, Answering, read_windows
 from qingyu.model import load
 
+from .actors import memory_bytes
+
 COLUMN = "window"  # of the blocks that travel: one pickled window each
-WORKSPACE_BYTES = 256 << 20  # what an actor takes beside the bundle
 CPUS_A_SLOT = 1
 
 
@@ -44,7 +45,7 @@ def computing(
     one for each CPU that is not this reader's. Every node must hold the bundle under the same name
     or path. Raises MissingLibraryError, ClusterError and what loading the model raises."""
     ray = _ray()
-    with_model = bundle.read_manifest(bundle.find(model))
+    manifest = bundle.read_manifest(bundle.find(model))
     _check(model, task, parameters)
     ours = not ray.is_initialized()
     if ours:
@@ -57,7 +58,7 @@ def computing(
         count = slots or max(1, int(ray.cluster_resources().get("CPU", 1)))
         options = {
             "num_cpus": CPUS_A_SLOT,
-            "memory": with_model.bytes + WORKSPACE_BYTES,
+            "memory": memory_bytes(manifest),
         }
 
         def compute(reading: Reading) -> Iterator[Answered]:

@@ -23,9 +23,9 @@ from statistics import median
 
 from qingyu.errors import InputError
 from qingyu.model import Model
+from qingyu.settings import Settings
 
 SENTENCE = "今天天气真好啊适合和朋友一起出去走走看看远处的山和近处的水"
-MAX_BATCH_TOKENS = 512  # the service's default
 SIMULATED = 8000  # requests of one simulation
 STEPS = 12  # of the search: the rate is found within 1/4096
 LOAD = 0.8
@@ -97,12 +97,16 @@ def measure(
     tokens: int,
     seconds: float,
     lanes: int = 1,
+    max_batch_tokens: int | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Costs:
-    """Batches of doubling size up to the service's largest, each for about `seconds`."""
+    """Batches of doubling size up to `max_batch_tokens` (by default the service's), each for about
+    `seconds`."""
+    if max_batch_tokens is None:
+        max_batch_tokens = Settings.model_fields["max_batch_tokens"].default
     text = text_of(model, tokens)
     sizes = [1]
-    while 2 * sizes[-1] * tokens <= MAX_BATCH_TOKENS:
+    while 2 * sizes[-1] * tokens <= max_batch_tokens:
         sizes.append(2 * sizes[-1])
 
     def timed(texts: list[str], end: float) -> list[float]:

@@ -19,8 +19,9 @@ from qingyu.errors import InputError
 from qingyu.settings import Settings
 from qingyu.web.app import create_app
 
+from .actors import memory_bytes
+
 QUEUED_TOKENS = "queued_tokens"
-WORKSPACE_BYTES = 256 << 20
 DEFAULTS = {"min_replicas": 1, "max_replicas": 4, "cpus": 1, "target_tokens": 256}
 
 
@@ -77,7 +78,7 @@ def application(arguments: dict[str, str]) -> Any:
         name="qingyu",
         ray_actor_options={
             "num_cpus": given["cpus"],
-            "memory": manifest.bytes + WORKSPACE_BYTES,
+            "memory": memory_bytes(manifest),
         },
         max_ongoing_requests=1024,  # the replica's own scheduler says when it is enough
         autoscaling_config=AutoscalingConfig(

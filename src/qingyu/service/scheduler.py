@@ -69,9 +69,9 @@ class Scheduler:
     """
 
     deliver: Callable[[list[Ticket]], object]
-    max_batch_tokens: int = 512
-    max_queue_tokens: int = 1024
-    max_request_tokens: int = 65_536
+    max_batch_tokens: int
+    max_queue_tokens: int
+    max_request_tokens: int
     lanes: int = 1
     clock: Clock = time.monotonic
     stats: Stats = field(default_factory=Stats)

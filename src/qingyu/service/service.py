@@ -41,7 +41,6 @@ INLINE_CHARACTERS = 600
 INLINE_TOKENS = 600
 INLINE_POSITIONS = 4
 ROWS_AT_ONCE = 128  # of one request: a row may hold a number for every word of the vocabulary
-MAX_ANSWER_BYTES = 32 << 20
 TICK_SECONDS = 0.25
 REFRESH_TICKS = 4
 TRIM_TICKS = 8  # what a rare long text took is given back; taking it again costs a millisecond
@@ -53,11 +52,11 @@ class Service:
     def __init__(
         self,
         registry: Registry,
-        scheduler: Callable[..., Scheduler] = Scheduler,
+        scheduler: Callable[..., Scheduler],
         *,
-        cache_bytes: int = 64 << 20,
+        cache_bytes: int,
+        max_answer_bytes: int,
         workers: int = 1,
-        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.registry = registry
         self.cache = Cache(cache_bytes)
@@ -232,7 +231,7 @@ class Service:
             flight.place = self.scheduler.resize(flight.place, tokens)
         flight.turn = _some(works)
         flight.ticket = self.scheduler.submit(
-            loaded.model.run,
+            loaded.model.run_batch,
             [query for work in flight.turn for query in work.queries],
             deadline=flight.deadline,
             placed=True,

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from qingyu.service.calls import Call
 from qingyu.service.service import Service
+from qingyu.tasks.registry import SAMPLE
 
 log = logging.getLogger("qingyu.web")
 
 # A sentence for each task that needs nothing but a text.
-SAMPLES = {"masked-lm": Call("fill-mask", ("今天天气真[MASK]啊。",), (("top_k", 5),))}
+SAMPLES = {"masked-lm": Call("fill-mask", (SAMPLE,), (("top_k", 5),))}
 FILLING = 16
 
 

@@ -12,13 +12,12 @@ from qingyu.query import Steps
 from qingyu.results import Aggregation, Entity, Span, TokenClassificationResult
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.labelling import BEGINS, ENDS, likeliest_path, parsed
+from qingyu.tasks.parts.labelling import OUTSIDE, likeliest_path, spans
 from qingyu.tasks.parts.parameters import checked_choice, checked_text, wrong
 from qingyu.text import windows
 from qingyu.text.tokenizer import Tokenizer, Tokens
 
 NAME = "token-classification"
-OUTSIDE = "O"
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,11 @@ def token_classification(
     tokens = tokenizer.characters(text) if by_character else tokenizer.tokens(text)
     if not tokens.ids:
         return TokenClassificationResult(text, ())
-    spans = windows.overlapping(len(tokens.ids), context.room)
-    cores = windows.cores(spans)
+    parts = windows.overlapping(len(tokens.ids), context.room)
+    cores = windows.cores(parts)
     queries = [
         context.query(tokens.ids[start:end], range(first - start, last - start), name)
-        for (start, end), (first, last) in zip(spans, cores, strict=True)
+        for (start, end), (first, last) in zip(parts, cores, strict=True)
     ]
     logits = np.concatenate((yield queries))
 
@@ -84,13 +83,16 @@ def token_classification(
         Piece((tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1]), info.labels[i], row[i])
         for word, row, i in zip(words, rows.tolist(), chosen, strict=True)
     ]
-    groups = [[piece] for piece in pieces] if aggregation_strategy == "none" else joined(pieces)
+    labels = [piece.label for piece in pieces]
+    if aggregation_strategy == "none":
+        groups = [(i, i + 1, label) for i, label in enumerate(labels)]
+    else:
+        groups = spans(labels)
     entities = []
-    for group in groups:
-        label = group[0].label if aggregation_strategy == "none" else parsed(group[0].label)[1]
+    for first, past, label in groups:
         if label not in ignore_labels:
-            start, end = group[0].span[0], group[-1].span[1]
-            score = float(np.mean([piece.score for piece in group]))
+            start, end = pieces[first].span[0], pieces[past - 1].span[1]
+            score = float(np.mean([piece.score for piece in pieces[first:past]]))
             entities.append(Entity(label, text[start:end], start, end, score))
     return TokenClassificationResult(text, tuple(entities))
 
@@ -122,17 +124,3 @@ def whole_words(tokenizer: Tokenizer, tokens: Tokens, text: str) -> list[list[in
         else:
             words.append([i])
     return words
-
-
-def joined(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Neighbours that make one span: the same kind, none that begins, none after an end."""
-    groups: list[list[Piece]] = []
-    for piece in pieces:
-        place, kind = parsed(piece.label)
-        if groups:
-            last_place, last_kind = parsed(groups[-1][-1].label)
-            if kind == last_kind and place not in BEGINS and last_place not in ENDS:
-                groups[-1].append(piece)
-                continue
-        groups.append([piece])
-    return groups

@@ -17,6 +17,8 @@ from qingyu.numbers import IntArray
 MASK = ("[MASK]", "<mask>")
 UNKNOWN = ("[UNK]", "<unk>")
 SKIPPED = -1
+# Around a text: for what it will cost, about a token a character, before it is tokenised.
+SPECIAL_TOKENS = 2
 MAX_CHARACTERS = 1 << 16  # remembered with their ids
 
 

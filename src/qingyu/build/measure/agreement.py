@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from qingyu.build.measure.probe import Observation
 from qingyu.bundle import HeadInfo, Manifest
 from qingyu.errors import AgreementError
 from qingyu.numbers import FloatArray, log_softmax, sigmoid
+from qingyu.tasks.parts.labelling import entities
 
 ENOUGH_SPANS = 100
 
@@ -64,19 +65,6 @@ def require(report: Report, least: float) -> None:
     )
 
 
-def spans(labels: Sequence[str]) -> set[tuple[int, int, str]]:
-    """Entities [start, end) of a run of BIO labels; I- after another type begins one, too."""
-    found, start, kind = set(), 0, ""
-    for place, label in enumerate([*labels, "O"]):
-        mark, _, name = label.partition("-")
-        if kind and (mark != "I" or name != kind):
-            found.add((start, place, kind))
-            kind = ""
-        if mark in ("B", "I") and not kind and name:
-            start, kind = place, name
-    return found
-
-
 def _compare_head(head: HeadInfo, before: FloatArray, after: FloatArray) -> dict[str, Any]:
     row: dict[str, Any] = {"rows": len(before)}
     if head.problem == "regression":
@@ -88,7 +76,7 @@ def _compare_head(head: HeadInfo, before: FloatArray, after: FloatArray) -> dict
     top1 = _mean(best == now)
     row |= {"agreement": top1, "top1": top1, "kl": _mean(list(_divergences(before, after)))}
     if head.kind == "token-classification":
-        old, new = (spans([head.labels[i] for i in answer]) for answer in (best, now))
+        old, new = (entities([head.labels[i] for i in answer]) for answer in (best, now))
         row["spans"] = len(old)
         row["span_f1"] = round(2 * len(old & new) / max(len(old) + len(new), 1), 6)
         if len(old) >= ENOUGH_SPANS:

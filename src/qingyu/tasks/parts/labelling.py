@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qingyu.numbers import FloatArray
 
+OUTSIDE = "O"
 BEGINS, GOES_ON, ENDS = "BSU", "IMEL", "ESLU"  # letters of the BIO, BIOES, BMEWO and BILOU schemes
 # Nats a step against the scheme costs: more than any text can win by one, and still finite, so
 # that labels which fit no scheme have a path too.
@@ -21,6 +22,28 @@ def parsed(label: str) -> tuple[str, str]:
     if dash and len(place) == 1 and place in BEGINS + GOES_ON:
         return place, kind
     return "I", label
+
+
+def spans(labels: Sequence[str]) -> list[tuple[int, int, str]]:
+    """(start, end, kind) of all runs of labels that make one span, end exclusive, in order.
+
+    A label joins the one before if both are of one kind, it does not begin and the other does not
+    end; so an I after another kind begins a span, too. What is outside is of kind `OUTSIDE`.
+    """
+    found: list[tuple[int, int, str]] = []
+    last_place = last_kind = ""
+    for index, (place, kind) in enumerate(map(parsed, labels)):
+        if found and kind == last_kind and place not in BEGINS and last_place not in ENDS:
+            found[-1] = (found[-1][0], index + 1, kind)
+        else:
+            found.append((index, index + 1, kind))
+        last_place, last_kind = place, kind
+    return found
+
+
+def entities(labels: Sequence[str]) -> set[tuple[int, int, str]]:
+    """The spans of `labels` that are not outside."""
+    return {span for span in spans(labels) if span[2] != OUTSIDE}
 
 
 def likeliest_path(labels: Sequence[str], log_probs: FloatArray) -> list[int]:
