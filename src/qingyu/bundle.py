@@ -40,6 +40,7 @@ CROSS = "decoder-cross.onnx"
 DECODER = "decoder.onnx"
 CARD = "README.md"
 REPORT = "report.json"
+WEIGHED = (".onnx", ".bin", ".safetensors")  # files that answers are computed with
 DEFAULT = "qingyu-small-zh"
 EMBEDDED = Path(__file__).parent / "bundles"
 FOLDER_VARIABLE = "QINGYU_MODELS"
@@ -131,6 +132,11 @@ class Manifest:
     digest: str = field(default="", compare=False)
 
     @property
+    def graphs(self) -> list[str]:
+        """The files of its heads."""
+        return [head.file for head in self.heads.values()]
+
+    @property
     def bytes(self) -> int:
         """Size on disk of all files but the manifest."""
         return sum(info.bytes for info in self.files.values())
@@ -177,7 +183,7 @@ def read_manifest(folder: Path) -> Manifest:
                 f"is of format {values['format']}, this version reads {OLD_FORMAT} and {FORMAT}; "
                 "build it again",
             )
-        return Manifest(
+        found = Manifest(
             name=str(values["name"]),
             family=str(values["family"]),
             precision=str(values["precision"]),
@@ -194,6 +200,11 @@ def read_manifest(folder: Path) -> Manifest:
             path=folder,
             digest=hashlib.sha256(raw).hexdigest(),
         )
+        for name in (*found.files, *found.graphs):
+            # Nothing leads out of the folder.
+            if Path(name).name != name or name in {"", ".."} or "\\" in name:
+                raise ValueError(f"{name!r} is no file's name")
+        return found
     except OSError as error:
         raise _error(
             folder, f"缺少 {MANIFEST}，不是模型包", f"has no {MANIFEST}, so it is no bundle"
@@ -219,10 +230,19 @@ def file_info(path: Path) -> FileInfo:
 
 
 def verify(manifest: Manifest) -> None:
-    """Raises BundleError at the first file that is missing or not what the manifest says."""
+    """Raises BundleError at the first file that is missing, not what the manifest says, or used
+    although the manifest says nothing of it."""
+    used = {TOKENIZER, ENCODER, *manifest.graphs}
+    used |= {path.name for ending in WEIGHED for path in manifest.path.glob(f"*{ending}")}
+    for name in sorted(used - manifest.files.keys()):
+        raise _error(
+            manifest.path,
+            f"的清单没有 {name} 的校验和，请重新获取或构建",
+            f"has no checksum of {name} in its manifest; fetch or build it again",
+        )
     for name, expected in manifest.files.items():
         path = manifest.path / name
-        if Path(name).name != name or not path.is_file():
+        if not path.is_file():
             raise _error(manifest.path, f"缺少文件 {name}", f"lacks the file {name}")
         if path.stat().st_size != expected.bytes or file_info(path) != expected:
             raise _error(

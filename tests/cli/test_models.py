@@ -22,14 +22,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def make_bundle(place: Path, name: str) -> Path:
     folder = place / name
     folder.mkdir()
-    (folder / "weights.bin").write_bytes(b"\x00" * 1000)
+    names = ("weights.bin", "encoder.onnx", "head.onnx", "tokenizer.json")
+    for file in names:
+        (folder / file).write_bytes(b"\x00" * 1000 if file == "weights.bin" else b"")
     manifest = bundle.Manifest(
         name=name,
         family="bert",
         precision="int8",
         sizes=bundle.Sizes(100, 8, 1, 1, 16, 32, 1234),
         heads={"sentiment": bundle.HeadInfo("head.onnx", "sequence-classification", ("负", "正"))},
-        files={"weights.bin": bundle.file_info(folder / "weights.bin")},
+        files={file: bundle.file_info(folder / file) for file in names},
         licence="Apache-2.0",
     )
     bundle.write_manifest(manifest, folder)

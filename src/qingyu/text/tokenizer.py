@@ -13,6 +13,8 @@ import tokenizers
 from qingyu.errors import BundleError, InputError
 from qingyu.numbers import IntArray
 
+from .panics import is_panic
+
 # A token's name in each family of vocabularies.
 MASK = ("[MASK]", "<mask>")
 UNKNOWN = ("[UNK]", "<unk>")
@@ -62,17 +64,28 @@ def _whole(text: str) -> str:
     return text
 
 
+def _too_intricate() -> InputError:
+    return InputError(
+        "这个模型的分词器处理不了这段文本。", "This model's tokenizer gives up on this text."
+    )
+
+
 class Tokenizer:
     """The tokenizer of a bundle: ids, offsets, special tokens, and how inputs are framed."""
 
     def __init__(self, path: Path) -> None:
         """Raises BundleError where the file cannot be read or has no unknown token."""
         try:
-            self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the binding raises plain Exception
+            self._load(path)
+        except BaseException as error:  # the binding raises plain Exception
+            if not isinstance(error, Exception) and not is_panic(error):
+                raise
             raise BundleError(
                 f"无法读取分词器 {path}：{error}", f"Cannot read the tokenizer {path}: {error}"
             ) from error
+
+    def _load(self, path: Path) -> None:
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.unk_token = self._first(UNKNOWN)
@@ -95,14 +108,26 @@ class Tokenizer:
     def tokens(self, text: str) -> Tokens:
         """Ids and offsets of `text`, no special tokens added. Raises InputError on half a
         surrogate pair."""
-        encoding = self._tokenizer.encode(_whole(text), add_special_tokens=False)
+        text = _whole(text)
+        try:
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        except BaseException as error:
+            if is_panic(error):
+                raise _too_intricate() from None
+            raise
         return Tokens(encoding.ids, encoding.offsets)
 
     def characters(self, text: str) -> Tokens:
         """Ids and offsets with each character as a token of its own, spelt as the vocabulary
         spells it; white space and what the vocabulary's spelling leaves out have no token. Raises
         InputError on half a surrogate pair."""
-        found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(_whole(text))]
+        text = _whole(text)
+        try:
+            found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
+        except BaseException as error:
+            if is_panic(error):
+                raise _too_intricate() from None
+            raise
         kept = [(token_id, span) for token_id, span in found if token_id is not None]
         return Tokens([token_id for token_id, _ in kept], [span for _, span in kept])
 

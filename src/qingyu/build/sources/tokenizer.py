@@ -23,6 +23,7 @@ from qingyu.build.sources import sentencepiece
 from qingyu.build.sources.added_tokens import add_tokens, role, settings_of
 from qingyu.build.sources.mistaken import refuse_stand_in
 from qingyu.errors import CheckpointError
+from qingyu.text.panics import is_panic
 
 
 def write_tokenizer(
@@ -53,7 +54,9 @@ def read_tokenizer(source: Path) -> tokenizers.Tokenizer:
         return _read(source)
     except CheckpointError:
         raise
-    except Exception as error:  # the binding raises plain Exception
+    except BaseException as error:  # the binding raises plain Exception
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         raise CheckpointError(
             f"无法读取 {source} 的分词器：{error}",
             f"Cannot read the tokenizer of {source}: {error}",

@@ -27,6 +27,7 @@ SINGLE = "pytorch_model.bin"
 INDEX = "pytorch_model.bin.index.json"
 
 LARGEST_PICKLE = 100_000_000
+LONGEST_WORD = 64
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 
@@ -187,7 +188,7 @@ def _read_zip(path: Path, file: IO[bytes]) -> Iterator[tuple[str, Piece]]:
             raise _error(path, "其中没有 data.pkl", "it holds no data.pkl")
         stem = root.removesuffix("data.pkl")
         order = f"{stem}byteorder"
-        if order in entries and archive.read(order).strip() != b"little":
+        if order in entries and _beginning(archive, order).strip() != b"little":
             raise _error(path, "字节序不是 little", "its byte order is not little")
         if entries[root].file_size > LARGEST_PICKLE:
             raise _error(path, "data.pkl 过大", "its data.pkl is too large")
@@ -200,6 +201,12 @@ def _read_zip(path: Path, file: IO[bytes]) -> Iterator[tuple[str, Piece]]:
         lengths = file.read(4)
         skip = int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
         yield name, _piece(path, name, tensor, info.header_offset + 30 + skip, info.file_size)
+
+
+def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member that should be a word, however long it unpacks to."""
+    with archive.open(name) as member:
+        return member.read(LONGEST_WORD)
 
 
 def _read_legacy(path: Path, file: IO[bytes]) -> Iterator[tuple[str, Piece]]:
