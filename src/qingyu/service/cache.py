@@ -83,6 +83,11 @@ class Cache:
             self.put(key, answer)
         return answer
 
+    def size_of(self, key: Hashable) -> int | None:
+        """Bytes of an answer that is here, without using it; may be called in any thread."""
+        place = self._places.get(key)
+        return None if place is None else place.size
+
     def put(self, key: Hashable, answer: Answer) -> None:
         """Keep `answer`. One larger than a sixteenth of the limit is not kept: it would push out
         too many others."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import count, takewhile
+from itertools import count, repeat, takewhile
 from typing import cast
 
 from qingyu.engine import heap
@@ -85,7 +85,8 @@ class Service:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def cost(self, model: str, calls: Sequence[Call]) -> Cost:
-        """What answering `calls` will cost, from their sizes alone.
+        """What answering `calls` will cost, from their sizes alone; what is in the cache costs no
+        tokens.
 
         Raises what the registry raises, and RequestTooLargeError and AnswerTooLargeError where it
         is more than is taken in one request.
@@ -99,12 +100,19 @@ class Service:
         finally:
             self.registry.release(loaded)
 
-    def _cost(self, loaded: Loaded, calls: Iterable[Call]) -> Cost:
+    def _cost(self, loaded: Loaded, calls: Sequence[Call]) -> Cost:
         total = Cost(0, 0)
-        for (
-            call
-        ) in calls:  # checked as it grows: the sizes of what is too much are not all looked at
-            total += loaded.model.cost(call.task, *call.inputs, **dict(call.parameters))
+        keys: Iterable[Hashable] = repeat(None)
+        if self.cache.limit > 0:
+            keys = keys_of(loaded.model.digest, calls)
+        for call, key in zip(calls, keys, strict=False):
+            # Checked as it grows: the sizes of what is too much are not all looked at.
+            known = self.cache.size_of(key)
+            if known is None:
+                cost = loaded.model.cost(call.task, *call.inputs, **dict(call.parameters))
+            else:
+                cost = Cost(0, known)
+            total += cost
             self.scheduler.check_size(total.tokens)
             if total.bytes > self.max_answer_bytes:
                 raise AnswerTooLargeError(total.bytes, self.max_answer_bytes)
@@ -175,7 +183,7 @@ class Service:
             waiting[index] = mine.wait(key)
             mine.works.append((key, Work(call)))
         if mine.works:
-            self._take_off(loaded, mine, cost.tokens * len(mine.works) // len(calls))
+            self._take_off(loaded, mine, max(1, cost.tokens))
             flights.append(mine)
         return answers, waiting
 

@@ -10,7 +10,7 @@ without many mistakes, and what it needs beyond that ends with its deadline.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qingyu.query import Cost
@@ -22,6 +22,7 @@ from .parts.beam import MAX_TOGETHER, WIDTH, WIDTH_BY_PATTERN
 from .parts.blanks import COMMON, MASK, MAX_MASKS
 from .parts.masking import APART
 from .text2text import MAX_BEAMS
+from .zero_shot import TEMPLATE
 
 CHARACTERS = 64  # that are tokenised in the time in which the model reads a token (measured)
 ESCAPED = 6  # bytes that a character takes in JSON at most
@@ -51,6 +52,15 @@ def masking(context: Context, text: Any, *_: Any, **__: Any) -> Cost:
     return Cost(passes * _read(context, length), _said(text) + TOKEN * length)
 
 
+def checking(context: Context, text: Any, *, top_k: Any = 5, **_: Any) -> Cost:
+    """As masking, with each candidate in what was read with it; a mistake in eight characters."""
+    suspects = 1 + size(text) // 8
+    around = FIELDS + ESCAPED * min(size(text), context.room)
+    return Cost(
+        masking(context, text).tokens, _said(text) * 2 + suspects * (1 + number(top_k)) * around
+    )
+
+
 def fill_mask(
     context: Context,
     text: Any,
@@ -78,7 +88,8 @@ def fill_mask(
         tokens = window + (8 + 8 * masks) * MAX_BEAMS
     together = min(masks, MAX_TOGETHER)
     if alternatives or lexicon is not None:
-        wide = max(number(alternatives), WIDTH if lexicon is None else WIDTH_BY_PATTERN)
+        by_pattern = lexicon is not None and not isinstance(lexicon, Sequence)
+        wide = max(number(alternatives), WIDTH_BY_PATTERN if by_pattern else WIDTH)
         tokens += (1 + (together - 1) * wide) * window
     said = _said(text)
     answers = 1 + masks * number(top_k) + number(alternatives)
@@ -90,7 +101,7 @@ def zero_shot(
     text: Any,
     candidate_labels: Any = (),
     *,
-    hypothesis_template: Any = "{}",
+    hypothesis_template: Any = TEMPLATE,
     method: Any = "entailment",
     **_: Any,
 ) -> Cost:
@@ -163,7 +174,7 @@ def _masks(text: Any, mask: Any) -> int:
             found += sum(text.count(part) for part in ("__", ")", "）", "□", "▢"))
         elif one:
             found += low.count(one.lower())
-    return min(MAX_MASKS, found)
+    return min(MAX_MASKS, max(1, found))
 
 
 def _labels(labels: Any) -> list[str]:

@@ -110,7 +110,7 @@ CHECK = Task(
     begin=check.check,
     result=results.CheckResult,
     needs=heads.masked_lm,
-    cost=costs.masking,
+    cost=costs.checking,
     table=shapes.CHECK,
 )
 ZERO_SHOT = Task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 from starlette.responses import Response
 
-from qingyu.errors import InputError, QingyuError
+from qingyu.errors import InputError, OverloadedError, QingyuError
 from qingyu.jobs.errors import (
     FilesMissingError,
     JobStateError,
@@ -41,6 +42,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 THREADS = 2
 PAGE = 100
+MAX_UPLOADS = 4  # of one owner at once
+RETRY_SECONDS = 5.0
 STATE = {"model": ErrorResponse, "description": "任务的状态不允许 / not in its present state"}
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: STATE})
 
@@ -60,6 +63,7 @@ class Jobs:
             state.service, self.store, state.keys, max_characters=settings.max_characters
         )
         self.worker = JobWorker(self.store, self.answers, max_bytes=settings.max_job_bytes)
+        self.uploads: Counter[str] = Counter()  # under way, by owner
         # Threads of its own: a database that is held holds nothing else up.
         self._threads = ThreadPoolExecutor(THREADS, "qingyu-jobs")
 
@@ -185,7 +189,10 @@ async def upload(request: Request, job: str) -> Response:
     limit = jobs.settings.max_job_bytes
     if await jobs.call(jobs.store.bytes_of, found.owner) >= limit:
         raise TooManyBytesError(limit)
+    if jobs.uploads[found.owner] >= MAX_UPLOADS:
+        raise OverloadedError(RETRY_SECONDS)
     part = jobs.store.files.part_of(found)
+    jobs.uploads[found.owner] += 1
     try:
         size = await receive(request, part, jobs.settings.max_upload, jobs.settings.body_timeout)
         if await jobs.call(jobs.store.bytes_of, found.owner) > limit:
@@ -195,6 +202,7 @@ async def upload(request: Request, job: str) -> Response:
         await _find(request, job)  # removed meanwhile, with its folder
         raise StoreError(error.strerror or str(error), full=True) from error
     finally:
+        jobs.uploads[found.owner] -= 1
         part.unlink(missing_ok=True)
     jobs.worker.wake()
     return _answer(changed)

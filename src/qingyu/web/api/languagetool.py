@@ -24,6 +24,7 @@ from qingyu.web.edge.errors import RequestError
 from qingyu.web.state import state_of
 
 from .exchange import FOREIGN_ERRORS, compute, json_response, received, shaped
+from .validation import check_size
 from .wire import CheckRequest
 
 FORM = "application/x-www-form-urlencoded"
@@ -164,7 +165,8 @@ def asked(body: bytes) -> Wanted:
 
 def annotated(data: str) -> str:
     """The text of LanguageTool's `data`: annotations of text and of markup, which becomes blanks
-    of the same length. Raises InputError."""
+    of the same length. Raises InputError and RequestError."""
+    check_size(data.encode("utf-8", "replace"))
     try:
         parts: Sequence[Mapping[str, Any]] = json.loads(data)["annotation"]
         pieces = [

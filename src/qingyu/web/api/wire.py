@@ -152,6 +152,7 @@ class CheckRequest(EachText):
     keep: list[str] = Field(
         default=[],
         max_length=MAX_KEPT,
+        fail_fast=True,
         description="不查的词 / words never suspected",
         examples=[["轻语"]],
     )
