@@ -196,6 +196,16 @@ def test_a_file_has_one_job(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
+def test_a_class_has_a_name_of_its_own() -> None:
+    """One name means one class in the whole package, so that a search finds what is meant."""
+    homes: dict[str, list[str]] = {}
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name(path))
+    assert not {one: files for one, files in homes.items() if len(files) > 1}
+
+
 def test_the_drawing_names_every_unit() -> None:
     """The document and this test speak of the same house."""
     drawing = DRAWING.read_text(encoding="utf-8")

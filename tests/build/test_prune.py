@@ -11,7 +11,7 @@ import pytest
 import qingyu
 from qingyu.build.pipeline import Options, build
 from qingyu.build.shrink.prune import Pruning
-from qingyu.build.shrink.vocabulary import Words
+from qingyu.build.shrink.vocabulary import VocabularyChoice
 from qingyu.bundle import Manifest
 from qingyu.engine.network import Network
 from qingyu.errors import BuildError
@@ -85,7 +85,9 @@ def test_fewer_words(name: str, tmp_path: Path) -> None:
     special tokens are known, and the share of unknown tokens is told.
     """
     corpus = GOLDEN / "sentences.txt"
-    options = Options(precision="fp32", measure=False, words=Words(corpus, 220), min_agreement=0)
+    options = Options(
+        precision="fp32", measure=False, words=VocabularyChoice(corpus, 220), min_agreement=0
+    )
     small = build(CHECKPOINTS / name, tmp_path / "small", options)
     large = build(CHECKPOINTS / name, tmp_path / "large", Options(precision="fp32", measure=False))
     assert small.manifest.sizes.vocab_size <= 220 < large.manifest.sizes.vocab_size
@@ -112,7 +114,7 @@ def test_a_list_of_words(tmp_path: Path) -> None:
     """A list without a count keeps just its own pieces and the special tokens."""
     path = tmp_path / "words.txt"
     path.write_text("今天\n天气\n", "utf-8")
-    options = Options(precision="fp32", measure=False, words=Words(path))
+    options = Options(precision="fp32", measure=False, words=VocabularyChoice(path))
     built = build(CHECKPOINTS / "bert-masked-lm", tmp_path / "out", options)
     tokenizer = qingyu.load(built.path).tokenizer
     assert tokenizer.vocab_size == built.manifest.sizes.vocab_size == 8
@@ -144,7 +146,9 @@ def test_what_cannot_be_cut(name: str, pruning: dict[str, object], tmp_path: Pat
 
 def test_byte_pairs_cannot_lose_words(tmp_path: Path) -> None:
     """Words of a byte-level BPE are made of each other: pruning them is refused, not botched."""
-    options = Options(precision="fp32", measure=False, words=Words(GOLDEN / "sentences.txt", 100))
+    options = Options(
+        precision="fp32", measure=False, words=VocabularyChoice(GOLDEN / "sentences.txt", 100)
+    )
     with pytest.raises(BuildError, match="BPE"):
         build(CHECKPOINTS / "roberta-masked-lm", tmp_path / "out", options)
     assert list(tmp_path.iterdir()) == []

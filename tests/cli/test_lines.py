@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qingyu.cli.lines import MAX_LINE_BYTES, Line, arguments_as_lines, read_lines
+from qingyu.cli.lines import MAX_LINE_BYTES, InputLine, arguments_as_lines, read_lines
 from qingyu.errors import InputError
 
 
@@ -23,7 +23,7 @@ class Trickle(io.BytesIO):
         return super().read(self.sizes.pop() if self.sizes else size)
 
 
-def everything(data: bytes, sizes: list[int] | None = None) -> list[Line]:
+def everything(data: bytes, sizes: list[int] | None = None) -> list[InputLine]:
     return [line for batch in read_lines(Trickle(data, sizes or [])) for line in batch]
 
 

@@ -17,7 +17,7 @@ from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manife
 from qingyu.errors import BundleError, MemoryBudgetError, ModelNotFoundError
 from qingyu.service.errors import ModelPinnedError
 from qingyu.service.registry import Registry
-from qingyu.service.slots import Loaded, Model
+from qingyu.service.slots import Loaded, ServedModel
 
 SIZES = {"a": 100, "b": 200, "c": 300, "d": 400}
 
@@ -79,7 +79,7 @@ class Bench:
             in_thread=self.in_thread,
         )
 
-    def load(self, path: Path) -> Model:
+    def load(self, path: Path) -> ServedModel:
         if path.name in self.fail:
             raise BundleError("坏了", "broken")
         model = FakeModel(path)

@@ -17,7 +17,7 @@ from qingyu.errors import EmptyTextError, NoMaskError
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
 from qingyu.results import Candidate, FillMaskResult, MaskFill
-from qingyu.service.slots import Model
+from qingyu.service.slots import ServedModel
 from qingyu.settings import Settings
 from qingyu.web.app import create_app
 from qingyu.web.server import address_of, listen
@@ -96,10 +96,10 @@ class FakeModel:
 class Running:
     """A server that runs: its address, its settings, and the models it has loaded."""
 
-    def __init__(self, settings: Settings, load: Callable[[Path], Model] | None) -> None:
+    def __init__(self, settings: Settings, load: Callable[[Path], ServedModel] | None) -> None:
         self.models: list[Any] = []
 
-        def remember(path: Path) -> Model:
+        def remember(path: Path) -> ServedModel:
             assert load is not None
             model = load(path)
             self.models.append(model)
@@ -128,7 +128,7 @@ class Running:
 
 @contextmanager
 def serving(
-    settings: Settings, load: Callable[[Path], Model] | None = FakeModel
+    settings: Settings, load: Callable[[Path], ServedModel] | None = FakeModel
 ) -> Iterator[Running]:
     running = Running(settings, load)
     running.thread.start()

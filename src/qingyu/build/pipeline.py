@@ -23,7 +23,7 @@ from qingyu.build.onnx_import import find_onnx, write_adopted
 from qingyu.build.precisions.calibrate import ROUNDS, Calibrating, statistics
 from qingyu.build.precisions.registry import PRECISIONS
 from qingyu.build.shrink.prune import Pruning, keep_words, prune
-from qingyu.build.shrink.vocabulary import Words, choose
+from qingyu.build.shrink.vocabulary import VocabularyChoice, choose
 from qingyu.build.sources.checkpoint import Checkpoint, labelled, read_checkpoint
 from qingyu.build.sources.places import located
 from qingyu.build.sources.tokenizer import read_tokenizer
@@ -59,7 +59,7 @@ class Options:
     measure: bool = True
     licence: str = ""
     labels: tuple[str, ...] = ()
-    words: Words | None = None
+    words: VocabularyChoice | None = None
     pruning: Pruning = field(default_factory=Pruning)
 
     @property
@@ -137,7 +137,7 @@ class _Made:
 
     manifest: bundle.Manifest
     accuracy: Agreement = field(default_factory=dict)
-    before: report.Cost | None = None
+    before: report.BundleCost | None = None
     vocabulary: dict[str, float] | None = None
     unused: list[str] = field(default_factory=list)
 

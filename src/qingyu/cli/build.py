@@ -13,7 +13,7 @@ from qingyu.errors import BuildError
 
 if TYPE_CHECKING:
     from qingyu.build.pipeline import Built, Options
-    from qingyu.build.shrink.vocabulary import Words
+    from qingyu.build.shrink.vocabulary import VocabularyChoice
 
 STAGES = {
     "reference": "参照 / the reference",
@@ -123,12 +123,12 @@ def build(
     _show(built)
 
 
-def _words(file: Path | None, count: int | None) -> Words | None:
-    from qingyu.build.shrink.vocabulary import Words
+def _words(file: Path | None, count: int | None) -> VocabularyChoice | None:
+    from qingyu.build.shrink.vocabulary import VocabularyChoice
 
     if file is None and count is not None:
         raise typer.BadParameter("--words 需要 --words-from / --words needs --words-from")
-    return None if file is None else Words(file, count)
+    return None if file is None else VocabularyChoice(file, count)
 
 
 def _numbers(text: str | None) -> tuple[int, ...] | None:

@@ -27,7 +27,7 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report; `advice` says what to do about it."""
 
     verdict: Verdict
@@ -47,19 +47,19 @@ def doctor() -> None:
         raise typer.Exit(console.FAILURE)
 
 
-def _system() -> Finding:
+def _system() -> Diagnosis:
     what = f"{platform.platform()}, Python {platform.python_version()}, qingyu {__version__}"
-    return Finding("ok", "系统 system", what)
+    return Diagnosis("ok", "系统 system", what)
 
 
-def _cpu() -> list[Finding]:
+def _cpu() -> list[Diagnosis]:
     cpu = machine.read_cpu()
-    found = [Finding("ok", "CPU", cpu.model)]
+    found = [Diagnosis("ok", "CPU", cpu.model)]
     if cpu.features is None:
-        return [*found, Finding("note", "指令集 features", "系统未提供 / not told by the system")]
+        return [*found, Diagnosis("note", "指令集 features", "系统未提供 / not told by the system")]
     features = ", ".join(cpu.features) or "—"
     if cpu.fast_int8:
-        return [*found, Finding("ok", "指令集 features", f"{features}（INT8 加速 / fast INT8）")]
+        return [*found, Diagnosis("ok", "指令集 features", f"{features}（INT8 加速 / fast INT8）")]
     from qingyu.engine.cpu import products_overflow
 
     advice = "没有 VNNI/AMX，INT8 能用但较慢 / no VNNI or AMX: INT8 works, slower"
@@ -68,31 +68,31 @@ def _cpu() -> list[Finding]:
             "；权重按无符号字节读入以免溢出，int7 的模型无需如此"
             " / weights are read as unsigned bytes so that nothing overflows; int7 bundles need not"
         )
-    return [*found, Finding("note", "指令集 features", features, advice)]
+    return [*found, Diagnosis("note", "指令集 features", features, advice)]
 
 
-def _threads() -> Finding:
+def _threads() -> Diagnosis:
     from qingyu.engine.threads import thread_count
 
     chosen, available = thread_count(), machine.available_cpus()
     value = f"{chosen}（可用 CPU {available} / {os.cpu_count()}；allowed by affinity and cgroup）"
     if chosen > available:
         advice = "线程多于可用 CPU，会变慢 / more threads than CPUs allowed: slower"
-        return Finding("note", "线程 threads", value, advice)
-    return Finding("ok", "线程 threads", value)
+        return Diagnosis("note", "线程 threads", value, advice)
+    return Diagnosis("ok", "线程 threads", value)
 
 
-def _memory() -> Finding:
+def _memory() -> Diagnosis:
     count = machine.memory_bytes()
     if count is None:
-        return Finding("note", "内存 memory", "系统未提供 / not told by the system")
+        return Diagnosis("note", "内存 memory", "系统未提供 / not told by the system")
     value = f"{count / 2**30:.1f} GiB"
     if count < SMALL_MEMORY:
-        return Finding("note", "内存 memory", value, "只够小模型 / enough for small models only")
-    return Finding("ok", "内存 memory", value)
+        return Diagnosis("note", "内存 memory", value, "只够小模型 / enough for small models only")
+    return Diagnosis("ok", "内存 memory", value)
 
 
-def _packages() -> list[Finding]:
+def _packages() -> list[Diagnosis]:
     return [
         _installed("运行 runtime", NEEDED, "bad"),
         _installed("服务 serving", SERVING, "bad"),
@@ -100,13 +100,13 @@ def _packages() -> list[Finding]:
     ]
 
 
-def _installed(subject: str, names: tuple[str, ...], verdict: Verdict) -> Finding:
+def _installed(subject: str, names: tuple[str, ...], verdict: Verdict) -> Diagnosis:
     versions = {name: _version(name) for name in names}
     value = ", ".join(f"{name} {version or '✗'}" for name, version in versions.items())
     missing = [name for name, version in versions.items() if version is None]
     if not missing:
-        return Finding("ok", subject, value)
-    return Finding(verdict, subject, value, f"安装 / install: pip install {' '.join(missing)}")
+        return Diagnosis("ok", subject, value)
+    return Diagnosis(verdict, subject, value, f"安装 / install: pip install {' '.join(missing)}")
 
 
 def _version(package: str) -> str | None:
@@ -116,7 +116,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _models() -> list[Finding]:
+def _models() -> list[Diagnosis]:
     from qingyu import bundle
     from qingyu.errors import BundleError
 
@@ -126,17 +126,19 @@ def _models() -> list[Finding]:
             manifest = bundle.read_manifest(folder)
             bundle.verify(manifest)
         except BundleError as error:
-            found.append(Finding("bad", "模型 model", folder.name, str(error).replace("\n", " / ")))
+            found.append(
+                Diagnosis("bad", "模型 model", folder.name, str(error).replace("\n", " / "))
+            )
         else:
             size = f"{manifest.precision}, {manifest.bytes / 1e6:.1f} MB"
-            found.append(Finding("ok", "模型 model", f"{manifest.name}（{size}，完好 / intact）"))
+            found.append(Diagnosis("ok", "模型 model", f"{manifest.name}（{size}，完好 / intact）"))
     if not found:
         advice = "重新安装轻语 / reinstall qingyu"
-        found.append(Finding("bad", "模型 model", "没有 / none", advice))
+        found.append(Diagnosis("bad", "模型 model", "没有 / none", advice))
     return found
 
 
-def _engine() -> list[Finding]:
+def _engine() -> list[Diagnosis]:
     """Which engine runs the default model, and why not another."""
     from qingyu import bundle
     from qingyu.engine.choice import AUTO, ENGINE_VARIABLE, choose
@@ -145,13 +147,13 @@ def _engine() -> list[Finding]:
     try:
         choice = choose(bundle.read_manifest(bundle.find(bundle.DEFAULT)))
     except QingyuError as error:
-        return [Finding("bad", "引擎 engine", "—", str(error).replace("\n", " / "))]
+        return [Diagnosis("bad", "引擎 engine", "—", str(error).replace("\n", " / "))]
     why = f"{ENGINE_VARIABLE}={choice.name if choice.asked else AUTO}"
     passed = [f"{name}：{no.zh} / {no.en}" for name, no in choice.refusals.items()]
-    return [Finding("ok", "引擎 engine", f"{choice.name}（{'；'.join([why, *passed])}）")]
+    return [Diagnosis("ok", "引擎 engine", f"{choice.name}（{'；'.join([why, *passed])}）")]
 
 
-def _draw(findings: list[Finding]) -> None:
+def _draw(findings: list[Diagnosis]) -> None:
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 

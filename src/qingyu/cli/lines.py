@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Line:
+class InputLine:
     """One text: `number` counts from 1. `error` says why it could not even be read."""
 
     number: int
@@ -30,7 +30,7 @@ class Line:
         return "" if self.alone else f"line {self.number}: "
 
 
-def arguments_as_lines(texts: list[str]) -> list[Line]:
+def arguments_as_lines(texts: list[str]) -> list[InputLine]:
     """Arguments of the command; bytes that were no UTF-8 reached us as lone surrogates."""
     alone = len(texts) == 1
     return [
@@ -39,7 +39,7 @@ def arguments_as_lines(texts: list[str]) -> list[Line]:
     ]
 
 
-def read_lines(stream: BinaryIO) -> Iterator[list[Line]]:
+def read_lines(stream: BinaryIO) -> Iterator[list[InputLine]]:
     """Lines in batches: as many as have arrived, so that neither a pipe nor a person waits.
 
     Blank lines are skipped but counted. A line over `MAX_LINE_BYTES` raises InputError.
@@ -62,14 +62,14 @@ def read_lines(stream: BinaryIO) -> Iterator[list[Line]]:
         yield [_decode(number + 1, rest)]
 
 
-def _decode(number: int, raw: bytes, *, alone: bool = False) -> Line:
+def _decode(number: int, raw: bytes, *, alone: bool = False) -> InputLine:
     if number == 1:
         raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
-        return Line(number, raw.decode("utf-8").removesuffix("\r"), alone=alone)
+        return InputLine(number, raw.decode("utf-8").removesuffix("\r"), alone=alone)
     except UnicodeDecodeError:
         error = InputError(
             "不是 UTF-8 编码，可先用 iconv -f GB18030 -t UTF-8 转换。",
             "not UTF-8; convert it first, as with iconv -f GB18030 -t UTF-8.",
         )
-        return Line(number, raw.decode("utf-8", "replace"), error, alone=alone)
+        return InputLine(number, raw.decode("utf-8", "replace"), error, alone=alone)

@@ -16,7 +16,7 @@ from qingyu.cli.texts import AsJson, ModelName, Threads
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
-    from qingyu.scale.capacity import Costs, Plan
+    from qingyu.scale.capacity import CapacityPlan, Costs
 
 BUSY = 0.5  # load for each CPU
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
@@ -76,7 +76,7 @@ def plan(
         _draw(costs, found, qps, tokens)
 
 
-def _draw(costs: Costs, found: Plan, qps: float, tokens: int) -> None:
+def _draw(costs: Costs, found: CapacityPlan, qps: float, tokens: int) -> None:
     from qingyu.scale.capacity import LOAD, table
 
     say = typer.echo

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 import typer
 
 from qingyu.cli import console
-from qingyu.cli.lines import Line, arguments_as_lines, read_lines
+from qingyu.cli.lines import InputLine, arguments_as_lines, read_lines
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _shown(as_json: bool, draw: Callable[[Console, R], None]) -> Callable[[R], N
     return lambda result: draw(screen, result)
 
 
-def _batches(texts: list[str] | None) -> Iterable[list[Line]]:
+def _batches(texts: list[str] | None) -> Iterable[list[InputLine]]:
     if texts:
         return [arguments_as_lines(texts)]
     if sys.stdin.isatty():
@@ -171,7 +171,7 @@ def _ask(
     return _ask(model, texts[:middle], ask) + _ask(model, texts[middle:], ask)
 
 
-def _refuse(line: Line, error: InputError, *, as_json: bool) -> None:
+def _refuse(line: InputLine, error: InputError, *, as_json: bool) -> None:
     console.complain(f"{line.label_zh}{error.zh}", f"{line.label_en}{error.en}")
     if as_json:
         said = {"code": error.code, "message": error.zh, "message_en": error.en}

@@ -13,7 +13,7 @@ from .rows import Position
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class JobCheckpoint:
     """All files before `piece` are done; of that one, what lies before `position` is in the first
     `offset` bytes of its part. `signature` is what the job is: another job may not go on here."""
 
@@ -35,14 +35,14 @@ class Checkpoint:
         write_whole(path, json.dumps(asdict(self), ensure_ascii=False).encode())
 
 
-def read_checkpoint(path: Path, signature: dict[str, Any], *, force: bool) -> Checkpoint | None:
+def read_checkpoint(path: Path, signature: dict[str, Any], *, force: bool) -> JobCheckpoint | None:
     """The job's own checkpoint, or None where it has not begun. That of another job is an
     OtherJobError, or with `force` forgotten. Raises FileError."""
     signature = json.loads(json.dumps(signature))  # as it comes back from the file
     try:
         found = json.loads(path.read_bytes())
         position = Position(**found.pop("position"))
-        checkpoint = Checkpoint(position=position, columns=tuple(found.pop("columns")), **found)
+        checkpoint = JobCheckpoint(position=position, columns=tuple(found.pop("columns")), **found)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -55,7 +55,7 @@ def read_checkpoint(path: Path, signature: dict[str, Any], *, force: bool) -> Ch
     if checkpoint.signature == signature:
         return checkpoint
     if not checkpoint.begun:
-        return Checkpoint(signature)
+        return JobCheckpoint(signature)
     if force:
         return None
     old = checkpoint.signature

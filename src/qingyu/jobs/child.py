@@ -35,7 +35,7 @@ class RefusedError(InputError):
         self.code = code
 
 
-class Service:
+class ParentEnd:
     """The other end: what it is asked and told. It answers in the order it was asked."""
 
     def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
@@ -75,7 +75,7 @@ class Service:
         self.tell(progress=(*whole, progress.read_bytes, progress.total_bytes))
 
 
-def work(order: dict[str, Any], service: Service) -> None:
+def work(order: dict[str, Any], service: ParentEnd) -> None:
     """Do the job, or go on with it. Raises what `run` raises."""
     layout = lay_out(
         order["input"], Path(order["output"]), encoding=order["encoding"], header=order["header"]
@@ -109,7 +109,7 @@ def limit_memory(size: int) -> None:
 
 
 def main() -> None:
-    service = Service(sys.stdin.buffer, sys.stdout.buffer)
+    service = ParentEnd(sys.stdin.buffer, sys.stdout.buffer)
     order = receive(sys.stdin.buffer)
     if order is None:
         return

@@ -16,7 +16,7 @@ ERRORS = ".errors.jsonl"
 
 
 @dataclass(frozen=True)
-class Piece:
+class FileTask:
     """One file in, one file out."""
 
     source: Source
@@ -26,10 +26,10 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Layout:
+class JobFiles:
     """All files of a job; `root` is what its errors, checkpoint and lock are named after."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[FileTask, ...]
     root: Path
 
     @property
@@ -44,7 +44,7 @@ class Layout:
     def lock(self) -> Path:
         return self._side(".lock")
 
-    def read_as(self, name: str, max_expansion: int) -> Layout:
+    def read_as(self, name: str, max_expansion: int) -> JobFiles:
         """The same, for one file that a stranger sent and calls `name`."""
         (piece,) = self.pieces
         source = replace(piece.source, name=name, max_expansion=max_expansion)
@@ -63,7 +63,7 @@ def lay_out(
     to: str | None = None,
     encoding: str = "auto",
     header: bool = True,
-) -> Layout:
+) -> JobFiles:
     """`to` is the ending of the outputs in a folder, such as "jsonl"; without it as the inputs'.
 
     Several inputs need a folder to write to, which is made. Raises FileError.
@@ -86,14 +86,14 @@ def lay_out(
         target = root / _renamed(path.relative_to(base), to) if into_folder else root
         target = Path(os.path.realpath(target))
         source = Source(path, kind, compression, encoding, header)
-        pieces.append(Piece(source, target, *format_of(target)))
+        pieces.append(FileTask(source, target, *format_of(target)))
     _check(pieces)
     for piece in pieces:
         _make_folder(piece.output.parent)
-    return Layout(tuple(pieces), root)
+    return JobFiles(tuple(pieces), root)
 
 
-def check_outputs(layout: Layout, done: int, *, force: bool, new: bool) -> None:
+def check_outputs(layout: JobFiles, done: int, *, force: bool, new: bool) -> None:
     """Raises OutputExistsError and FileError where a file is in the way of those after the first
     `done`; of a `new` job a part file is in the way, too."""
     targets = [piece.output for piece in layout.pieces[done:]]
@@ -150,7 +150,7 @@ def _renamed(path: Path, to: str | None) -> Path:
     return path.with_name(f"{stem}.{to.lstrip('.')}")
 
 
-def _check(pieces: list[Piece]) -> None:
+def _check(pieces: list[FileTask]) -> None:
     inputs = {piece.source.path.resolve() for piece in pieces}
     seen: set[Path] = set()
     for piece in pieces:

@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 
 from qingyu.errors import InputError
 
-from .checkpoint import Checkpoint, read_checkpoint
+from .checkpoint import JobCheckpoint, read_checkpoint
 from .columns import Inputs, choose, names_of
 from .compression import compressor
 from .errors import RowError, StoppedError, TooManyErrorsError, WriteError
 from .lock import Lock
 from .opening import told
 from .output import PartFile, part_of, publish, table_of
-from .paths import Layout, Piece, check_outputs
+from .paths import FileTask, JobFiles, check_outputs
 from .readers import open_reader
 from .rows import RAW_BYTES, BadRow, Position, Row
 from .sources import Source, header_of, unlike
@@ -40,7 +40,7 @@ class Job:
     """
 
     task: str
-    layout: Layout
+    layout: JobFiles
     model: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     column: str | None = None
@@ -89,7 +89,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Reading:
+class FileReading:
     """What a computation reads: a file from a place on, and the columns of it."""
 
     source: Source
@@ -98,7 +98,7 @@ class Reading:
     limits: Limits
 
 
-Compute: TypeAlias = Callable[[Reading], Iterator[Answered]]
+Compute: TypeAlias = Callable[[FileReading], Iterator[Answered]]
 """The windows of a reading, answered, in order."""
 
 
@@ -107,7 +107,7 @@ def locally(answering: Callable[[Inputs], Answering], ahead: int = 1) -> Compute
     is kept from one file to the next."""
     made: dict[Inputs, Answering] = {}
 
-    def compute(reading: Reading) -> Iterator[Answered]:
+    def compute(reading: FileReading) -> Iterator[Answered]:
         one = made.setdefault(reading.inputs, answering(reading.inputs))
         with closing(open_reader(reading.source, reading.position)) as reader:
             yield from answer_all(read_windows(reader, reading.limits), one, ahead)
@@ -146,7 +146,7 @@ class _Run:
         self.layout = job.layout
         self.sizes = [piece.source.path.stat().st_size for piece in self.layout.pieces]
         self.errors = PartFile(self.layout.errors)
-        self.state = Checkpoint(job.signature)
+        self.state = JobCheckpoint(job.signature)
         self.resumed = 0
 
     def run(self) -> Progress:
@@ -185,7 +185,7 @@ class _Run:
             self.state = found
         self.resumed = self.state.rows
 
-    def _do(self, piece: Piece) -> None:
+    def _do(self, piece: FileTask) -> None:
         with closing(open_reader(piece.source)) as reader:
             available = reader.columns
         inputs = choose(self.job.task, (self.job.column, self.job.pair), available)
@@ -195,7 +195,7 @@ class _Run:
         out: Writer | None = None
         if columns := self.state.columns or tuple(available):
             out = writer(piece.format, self.job.task, columns)
-        reading = Reading(piece.source, self.state.position, inputs, self.job.limits)
+        reading = FileReading(piece.source, self.state.position, inputs, self.job.limits)
         try:
             for answered in self.compute(reading):
                 window = answered.window
@@ -234,7 +234,9 @@ class _Run:
         self.state.write(self.layout.checkpoint)
         self._publish(piece)
 
-    def _encode(self, out: Writer, answered: Answered, piece: Piece) -> tuple[bytes, list[bytes]]:
+    def _encode(
+        self, out: Writer, answered: Answered, piece: FileTask
+    ) -> tuple[bytes, list[bytes]]:
         good: list[bytes] = []
         refused: list[bytes] = []
         for row, outcome in zip(answered.window.rows, answered.outcomes, strict=True):
@@ -251,7 +253,7 @@ class _Run:
             refused.append(_refusal(piece, row, error))
         return b"".join(good), refused
 
-    def _convert(self, piece: Piece, names: list[str]) -> None:
+    def _convert(self, piece: FileTask, names: list[str]) -> None:
         """Turn the rows that wait into a table beside them."""
         table = table_of(piece.output)
         fresh = table.with_name(table.name + ".new")
@@ -261,7 +263,7 @@ class _Run:
         except OSError as error:
             raise WriteError(piece.output, error) from error
 
-    def _publish(self, piece: Piece) -> None:
+    def _publish(self, piece: FileTask) -> None:
         part = PartFile(piece.output)
         if piece.format in TABLES:
             if (table := table_of(piece.output)).exists():
@@ -316,7 +318,7 @@ def _columns(window: Window) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _refusal(piece: Piece, row: Row | BadRow, error: InputError) -> bytes:
+def _refusal(piece: FileTask, row: Row | BadRow, error: InputError) -> bytes:
     facts = {
         "file": piece.source.name or piece.source.path.name,
         "line": row.line,

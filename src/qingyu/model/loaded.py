@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from qingyu import bundle, taught
 from qingyu.engine.network import Network
 from qingyu.errors import BundleError, InputError, TaskNotSupportedError
-from qingyu.model.calls import Answers
+from qingyu.model.methods import method_of
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
 from qingyu.results import SimilarityResult
@@ -49,16 +49,6 @@ class Model:
     Every task takes a text, or a list of texts and then answers a list in the same order, with
     the parameters of its function in `qingyu.tasks`.
     """
-
-    fill_mask = Answers(registry.FILL_MASK)
-    score = Answers(registry.SCORE)
-    check = Answers(registry.CHECK)
-    zero_shot = Answers(registry.ZERO_SHOT)
-    classify = Answers(registry.CLASSIFICATION)
-    rank = Answers(registry.RANKING)
-    token_classification = Answers(registry.TOKENS)
-    embed = Answers(registry.FEATURES)
-    text2text = Answers(registry.TEXT2TEXT)
 
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
         self.manifest = manifest
@@ -115,6 +105,42 @@ class Model:
     def tasks(self) -> list[str]:
         """Names of the tasks this model can do."""
         return registry.supported(self.manifest.heads)
+
+    @method_of(registry.FILL_MASK)
+    def fill_mask(self) -> None:
+        """Fill-mask 语义填空."""
+
+    @method_of(registry.SCORE)
+    def score(self) -> None:
+        """Score 句子打分."""
+
+    @method_of(registry.CHECK)
+    def check(self) -> None:
+        """Check 纠错."""
+
+    @method_of(registry.ZERO_SHOT)
+    def zero_shot(self) -> None:
+        """Zero-shot classification 零样本分类."""
+
+    @method_of(registry.CLASSIFICATION)
+    def classify(self) -> None:
+        """Text classification 文本分类."""
+
+    @method_of(registry.RANKING)
+    def rank(self) -> None:
+        """Sentence ranking 语义排序."""
+
+    @method_of(registry.TOKENS)
+    def token_classification(self) -> None:
+        """Token classification 序列标注, such as named entities 实体识别."""
+
+    @method_of(registry.FEATURES)
+    def embed(self) -> None:
+        """Feature extraction 句向量."""
+
+    @method_of(registry.TEXT2TEXT)
+    def text2text(self) -> None:
+        """Text to text 文本生成."""
 
     @overload
     def similarity(self, text: str, text_pair: str, **parameters: Any) -> SimilarityResult: ...

@@ -21,7 +21,7 @@ from qingyu.jobs.columns import Inputs
 from qingyu.jobs.errors import ClusterError, MissingLibraryError
 from qingyu.jobs.local import asking
 from qingyu.jobs.readers import open_reader
-from qingyu.jobs.runner import Compute, Reading
+from qingyu.jobs.runner import Compute, FileReading
 from qingyu.jobs.windows import Answered, Answering, read_windows
 from qingyu.model import load
 
@@ -61,7 +61,7 @@ def computing(
             "memory": memory_bytes(manifest),
         }
 
-        def compute(reading: Reading) -> Iterator[Answered]:
+        def compute(reading: FileReading) -> Iterator[Answered]:
             windows = _answered(reading, task, parameters, model, threads or 1, count, options)
             try:
                 yield from windows
@@ -96,7 +96,7 @@ def _told(address: str, error: BaseException) -> QingyuError:
 
 
 def _answered(
-    reading: Reading,
+    reading: FileReading,
     task: str,
     parameters: dict[str, Any],
     model: str,
@@ -116,7 +116,7 @@ def _answered(
         _source(reading), ray_remote_args={"num_cpus": 0, "scheduling_strategy": here}
     )
     answered = windows.map_batches(
-        Slot,
+        AnsweringActor,
         fn_constructor_args=(model, task, parameters, reading.inputs, threads),
         batch_size=1,
         compute=ActorPoolStrategy(size=slots),
@@ -127,7 +127,7 @@ def _answered(
             yield pickle.loads(pickled)  # noqa: S301 made by our own actors
 
 
-class Slot:
+class AnsweringActor:
     """An actor: one model, answering one window after the other."""
 
     def __init__(
@@ -143,7 +143,7 @@ class Slot:
         )
 
 
-def _source(reading: Reading) -> Any:
+def _source(reading: FileReading) -> Any:
     """The windows of a reading as a Ray Data source with a single, streaming task."""
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask

@@ -62,7 +62,7 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CapacityPlan:
     """`rate` and `p95` are what one replica carries; money is in the currency of the prices.
 
     `gpu_break_even` is the rate that a GPU of the price given must carry, and be given, to cost
@@ -174,7 +174,7 @@ def plan(
     *,
     price: float | None = None,
     gpu_price: float | None = None,
-) -> Plan:
+) -> CapacityPlan:
     """Replicas and costs for `qps` requests a second within `target` seconds; prices by the hour.
 
     Raises InputError where the target cannot be met at any rate.
@@ -192,7 +192,7 @@ def plan(
     if cost is not None and gpu_price is not None:
         even = gpu_price / HOUR * 1e6 / cost
     at = p95(costs, min(rate, qps / replicas))
-    return Plan(rate, at, costs.highest_rate, replicas, replicas + 1, cost, even)
+    return CapacityPlan(rate, at, costs.highest_rate, replicas, replicas + 1, cost, even)
 
 
 def _million(price: float, qps: float) -> float:

@@ -34,7 +34,7 @@ def _hash(part: object) -> bytes:
     return blake2b(repr(part).encode(), digest_size=16).digest()
 
 
-class Place(NamedTuple):
+class RingPlace(NamedTuple):
     """Where an answer lies; `written` is how many bytes had been kept before it."""
 
     start: int
@@ -67,7 +67,7 @@ class Cache:
             self._ring.write(bytes(self._room))
         self._next = 0
         self._written = 0
-        self._places: OrderedDict[Hashable, Place] = OrderedDict()  # as they were written
+        self._places: OrderedDict[Hashable, RingPlace] = OrderedDict()  # as they were written
 
     def __len__(self) -> int:
         return len(self._places)
@@ -98,7 +98,7 @@ class Cache:
             self._drop(key)
         start = self._make_room(size)
         self._ring[start : start + size] = answer.body
-        self._places[key] = Place(start, size, answer.tokens, self._written)
+        self._places[key] = RingPlace(start, size, answer.tokens, self._written)
         self._next = start + size
         self._written += size + ENTRY_OVERHEAD
         self.bytes += size + ENTRY_OVERHEAD

@@ -15,7 +15,7 @@ from qingyu.results import Result
 from qingyu.tasks.drive import Running
 
 from .errors import InferenceError
-from .slots import Model
+from .slots import ServedModel
 
 log = logging.getLogger("qingyu.service")
 
@@ -72,7 +72,7 @@ class Work:
     def queries(self) -> Sequence[Query]:
         return () if self.running is None else self.running.queries
 
-    def start(self, model: Model) -> None:
+    def start(self, model: ServedModel) -> None:
         """Tokenise: the first queries."""
         call = self.call
         try:
@@ -98,7 +98,7 @@ class Work:
             self.tokens += sum(query.cost for query in running.queries)
 
 
-def start_all(model: Model, works: Iterable[Work]) -> None:
+def start_all(model: ServedModel, works: Iterable[Work]) -> None:
     for work in works:
         work.start(model)
 

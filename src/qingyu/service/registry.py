@@ -21,7 +21,7 @@ from qingyu.bundle import MANIFEST, Manifest, read_manifest, verify
 from qingyu.errors import BundleError, MemoryBudgetError, ModelNotFoundError, QingyuError
 
 from .errors import ModelPinnedError
-from .slots import BundleState, Loaded, Model, Slot, stamp
+from .slots import BundleState, Loaded, ServedModel, Slot, stamp
 
 log = logging.getLogger("qingyu.service")
 
@@ -60,7 +60,7 @@ class Registry:
     after_close: called in a thread once a model is closed, to return its memory to the system
     """
 
-    load: Callable[[Path], Model]
+    load: Callable[[Path], ServedModel]
     folders: Sequence[Path]
     extra: dict[str, Path] = field(default_factory=dict)
     budget: int | None = None

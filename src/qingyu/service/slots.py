@@ -15,7 +15,7 @@ from qingyu.query import Cost, Query, Steps
 Stamp = tuple[int, int, int]
 
 
-class Model(Protocol):
+class ServedModel(Protocol):
     """What the service needs of a model; `qingyu.Model` is one."""
 
     @property
@@ -34,7 +34,7 @@ class Model(Protocol):
 class Loaded:
     """A model in memory and how many use it; `gone` is set when its memory is given back."""
 
-    model: Model
+    model: ServedModel
     bytes: int
     stamp: Stamp | None
     leases: int = 0

@@ -63,7 +63,7 @@ class Task(Generic[P, R]):
     cost: Callable[..., Cost]
     pair: Literal["never", "maybe", "always"] = "never"
     required: tuple[str, ...] = ()
-    table: shapes.Table = shapes.NO_TABLE
+    table: shapes.AddedColumns = shapes.NO_TABLE
     hugging_face: shapes.HuggingFace | None = None
 
     @property

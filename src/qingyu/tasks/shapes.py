@@ -17,7 +17,7 @@ HuggingFace: TypeAlias = Callable[[Fields, Fields], Any]
 
 
 @dataclass(frozen=True)
-class Table:
+class AddedColumns:
     """The columns that a result adds to its row, and their values. The page has the same."""
 
     columns: tuple[str, ...]
@@ -75,15 +75,15 @@ def cells_of_text(result: Fields) -> list[Cell]:
     return [result["generated_text"]]
 
 
-NO_TABLE = Table((), lambda _: [])
-MASKS = Table(("filled", "candidates"), cells_of_masks)
-LABELS = Table(("label", "score", "all"), cells_of_labels)
-SIMILARITY = Table(("label", "score"), cells_of_similarity)
-CHECK = Table(("corrected", "suspects"), cells_of_check)
-SCORE = Table(("perplexity",), cells_of_score)
-ENTITIES = Table(("entities",), cells_of_entities)
-EMBEDDING = Table(("embedding",), cells_of_embedding)
-TEXT = Table(("generated_text",), cells_of_text)
+NO_TABLE = AddedColumns((), lambda _: [])
+MASKS = AddedColumns(("filled", "candidates"), cells_of_masks)
+LABELS = AddedColumns(("label", "score", "all"), cells_of_labels)
+SIMILARITY = AddedColumns(("label", "score"), cells_of_similarity)
+CHECK = AddedColumns(("corrected", "suspects"), cells_of_check)
+SCORE = AddedColumns(("perplexity",), cells_of_score)
+ENTITIES = AddedColumns(("entities",), cells_of_entities)
+EMBEDDING = AddedColumns(("embedding",), cells_of_embedding)
+TEXT = AddedColumns(("generated_text",), cells_of_text)
 
 
 def hf_masks(result: Fields, _: Fields) -> Any:

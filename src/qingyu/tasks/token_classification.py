@@ -21,7 +21,7 @@ NAME = "token-classification"
 
 
 @dataclass(frozen=True)
-class Piece:
+class LabelledSpan:
     """A token or a word: its place in the text, the label it was given, and how surely."""
 
     span: Span
@@ -80,7 +80,9 @@ def token_classification(
     else:
         chosen = rows.argmax(axis=1).tolist()
     pieces = [
-        Piece((tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1]), info.labels[i], row[i])
+        LabelledSpan(
+            (tokens.offsets[word[0]][0], tokens.offsets[word[-1]][1]), info.labels[i], row[i]
+        )
         for word, row, i in zip(words, rows.tolist(), chosen, strict=True)
     ]
     labels = [piece.label for piece in pieces]

@@ -38,7 +38,7 @@ MANY = 5000  # rows from which on two penalties are tried instead of all
 GRAM_WEIGHT = 1.0  # how long the vector of runs of characters is beside the other
 
 
-class Asked(Protocol):
+class TeachableModel(Protocol):
     """A loaded model, as far as teaching needs it."""
 
     context: Context
@@ -71,7 +71,7 @@ class Lesson:
 
 
 def teach(
-    model: Asked,
+    model: TeachableModel,
     texts: Sequence[str],
     labels: Sequence[str],
     *,
@@ -197,12 +197,12 @@ class _Pupil:
         return min(tried, key=lambda one: one[0])[1]
 
 
-def _vectors(model: Asked, texts: Sequence[str], views: Sequence[str]) -> FloatArray:
+def _vectors(model: TeachableModel, texts: Sequence[str], views: Sequence[str]) -> FloatArray:
     found = model.complete_all([_only(model.context, text, views, ()) for text in texts])
     return np.stack([vector for vector, _ in found])
 
 
-def _priors(model: Asked, texts: Sequence[str], kinds: Sequence[str]) -> Array:
+def _priors(model: TeachableModel, texts: Sequence[str], kinds: Sequence[str]) -> Array:
     found = model.complete_all([_only(model.context, text, (), kinds) for text in texts])
     return np.stack([prior for _, prior in found if prior is not None]).astype(np.float64)
 
@@ -218,7 +218,9 @@ def _fills(context: Context) -> bool:
     return any(map(heads.masked_lm, context.heads.values()))
 
 
-def _before(model: Asked, folder: str | Path | None) -> tuple[list[tuple[str, str]], FloatArray]:
+def _before(
+    model: TeachableModel, folder: str | Path | None
+) -> tuple[list[tuple[str, str]], FloatArray]:
     """Rows and vectors of a head that is taught more."""
     if folder is None:
         return [], np.empty((0, 0), np.float32)

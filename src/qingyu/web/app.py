@@ -23,7 +23,7 @@ from qingyu.service.memory import give_back
 from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.service import Service
-from qingyu.service.slots import Model
+from qingyu.service.slots import ServedModel
 from qingyu.service.warm import warm
 from qingyu.settings import Settings
 from qingyu.web.api.direct import Direct
@@ -60,7 +60,7 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, *, load: Callable[[Path], Model] | None = None) -> FastAPI:
+def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None = None) -> FastAPI:
     """An ASGI application; its lifespan loads and warms the default model.
 
     `load` makes a model of a bundle's folder; by default it verifies the bundle and loads it.

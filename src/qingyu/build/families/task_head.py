@@ -22,7 +22,7 @@ VECTORS_EN = 'For embeddings or blanks alone set architectures to ["BertModel"] 
 TAGGER = '["BertForTokenClassification"]'
 
 
-class Encoder(Protocol):
+class HeadSource(Protocol):
     """What of a family is asked here; `prefix` is what the encoder's tensors begin with."""
 
     config: Config
@@ -34,7 +34,7 @@ class Encoder(Protocol):
     def sequence_classifier(self) -> Classifier | None: ...
 
 
-def task_head(encoder: Encoder, fills: bool) -> Iterator[Head]:
+def task_head(encoder: HeadSource, fills: bool) -> Iterator[Head]:
     """The head that `architectures` and the labels tell of, if the checkpoint has one.
 
     fills: whether it fills masks, too
@@ -79,7 +79,7 @@ def notes(config: Config, weights: Weights) -> Iterator[Note]:
         )
 
 
-def _refuse_unserved(encoder: Encoder, fills: bool) -> None:
+def _refuse_unserved(encoder: HeadSource, fills: bool) -> None:
     """Raises CheckpointError for a head that is not served, unless others come with it."""
     path, architecture = encoder.config.path, encoder.config.architecture
     for ending, (zh, en) in UNSERVED.items():
@@ -90,7 +90,7 @@ def _refuse_unserved(encoder: Encoder, fills: bool) -> None:
             )
 
 
-def _headless(encoder: Encoder, missing: str) -> CheckpointError:
+def _headless(encoder: HeadSource, missing: str) -> CheckpointError:
     path, architecture = encoder.config.path, encoder.config.architecture
     return CheckpointError(
         f"{path} 说这是 {architecture}，但权重中没有 {missing}：任务头没有保存，或没有训练过。"
@@ -100,7 +100,7 @@ def _headless(encoder: Encoder, missing: str) -> CheckpointError:
     )
 
 
-def _poolerless(encoder: Encoder) -> CheckpointError:
+def _poolerless(encoder: HeadSource) -> CheckpointError:
     path, pooler = encoder.config.path, f"{encoder.prefix}pooler.dense"
     return CheckpointError(
         f"{encoder.weights.path} 有 classifier.weight，但没有它前面的池化层（{pooler}），"

@@ -14,7 +14,7 @@ LENGTHS = (16, 32, 128)
 
 
 @dataclass(frozen=True)
-class Cost:
+class BundleCost:
     """Bytes on disk and resident when answering, and milliseconds for one text of each length."""
 
     disk: int
@@ -36,8 +36,8 @@ class Report:
     """`accuracy` as `agreement.compare` gives it; costs where they were measured."""
 
     accuracy: dict[str, dict[str, Any]]
-    before: Cost | None
-    after: Cost | None
+    before: BundleCost | None
+    after: BundleCost | None
     vocabulary: dict[str, float] | None = None
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -63,12 +63,12 @@ class Report:
         return rows
 
 
-def measure(manifest: bundle.Manifest) -> Cost:
+def measure(manifest: bundle.Manifest) -> BundleCost:
     """Run the bundle in a process of its own."""
     lengths = [length for length in LENGTHS if length <= manifest.sizes.max_positions]
     found = footprint.measure(manifest.path, [(1, length) for length in lengths])
     times = {shape.length: round(shape.seconds * 1e3, 2) for shape in found.shapes}
-    return Cost(manifest.bytes, found.loaded, times)
+    return BundleCost(manifest.bytes, found.loaded, times)
 
 
 def write_report(report: Report, folder: Path) -> None:

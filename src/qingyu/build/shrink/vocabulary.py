@@ -19,7 +19,7 @@ LINES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Words:
+class VocabularyChoice:
     """What to keep of a vocabulary: the `count` commonest of a corpus, or a list's words alone."""
 
     file: Path
@@ -43,7 +43,7 @@ class Vocabulary:
         }
 
 
-def choose(tokenizer: tokenizers.Tokenizer, words: Words) -> Vocabulary:
+def choose(tokenizer: tokenizers.Tokenizer, words: VocabularyChoice) -> Vocabulary:
     """Which words stay. Special tokens, the unknown one included, always do.
 
     Raises BuildError where the file cannot be read or names no word.

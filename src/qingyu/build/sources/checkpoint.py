@@ -15,11 +15,11 @@ from qingyu.build.sources.config import Config
 from qingyu.build.sources.identity import identified
 from qingyu.build.sources.modelscope import with_labels
 from qingyu.build.sources.naming import unwrapped
-from qingyu.build.sources.weights import Piece, Weights
+from qingyu.build.sources.weights import StoredTensor, Weights
 from qingyu.errors import CheckpointError
 
 # Names looked for in a folder, the safer formats first.
-READERS: dict[str, Callable[[Path], dict[str, Piece]]] = {
+READERS: dict[str, Callable[[Path], dict[str, StoredTensor]]] = {
     safetensors.SINGLE: safetensors.read_file,
     safetensors.INDEX: safetensors.read_sharded,
     torch_file.SINGLE: torch_file.read_file,
@@ -140,7 +140,7 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
-def _read(path: Path) -> dict[str, Piece]:
+def _read(path: Path) -> dict[str, StoredTensor]:
     if path.name.endswith(".safetensors"):
         return safetensors.read_file(path)
     if path.suffix in (".bin", ".pt", ".pth"):

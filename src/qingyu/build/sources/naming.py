@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from qingyu.build.sources.weights import Piece
+from qingyu.build.sources.weights import StoredTensor
 from qingyu.errors import CheckpointError
 
 # DataParallel, Lightning and plain modules, torch.compile, PEFT, Accelerate's and DeepSpeed's.
@@ -14,7 +14,9 @@ ADAPTERS = (".lora_A", ".lora_B", ".lora_embedding_A")
 LAYER_OF_ADAPTER = ".base_layer"
 
 
-def unwrapped(pieces: Mapping[str, Piece], path: Path) -> tuple[dict[str, Piece], str]:
+def unwrapped(
+    pieces: Mapping[str, StoredTensor], path: Path
+) -> tuple[dict[str, StoredTensor], str]:
     """The tensors by their names in the model, and what was taken off most of them ("" often).
 
     Wrappers are taken off name by name, since a trained head may lie beside the wrapped encoder.
@@ -28,7 +30,7 @@ def unwrapped(pieces: Mapping[str, Piece], path: Path) -> tuple[dict[str, Piece]
             f"{path} holds LoRA adapters that were not merged ({adapter}). Merge them with PEFT's "
             "merge_and_unload(), save, and build again.",
         )
-    found: dict[str, Piece] = {}
+    found: dict[str, StoredTensor] = {}
     taken: dict[str, int] = {}
     for name, piece in pieces.items():
         plain = name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qingyu.build.sources.mistaken import refuse_stand_in
-from qingyu.build.sources.weights import ITEM_BYTES, Piece
+from qingyu.build.sources.weights import ITEM_BYTES, StoredTensor
 from qingyu.errors import CheckpointError
 
 LARGEST_HEADER = 100_000_000
@@ -20,7 +20,7 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 
-def read_file(path: Path) -> dict[str, Piece]:
+def read_file(path: Path) -> dict[str, StoredTensor]:
     """The tensors of one file. Raises CheckpointError where it is cut short or inconsistent."""
     refuse_stand_in(path)
     try:
@@ -38,12 +38,12 @@ def read_file(path: Path) -> dict[str, Piece]:
         raise _error(path, f"文件头损坏：{error}", f"its header is damaged: {error}") from error
 
 
-def read_sharded(index: Path) -> dict[str, Piece]:
+def read_sharded(index: Path) -> dict[str, StoredTensor]:
     """The tensors of all shards that `model.safetensors.index.json` lists."""
     return gather(index, read_file)
 
 
-def gather(index: Path, read: Any) -> dict[str, Piece]:
+def gather(index: Path, read: Any) -> dict[str, StoredTensor]:
     """Tensors as an index maps them to shards beside it, each shard read by `read`."""
     try:
         places = json.loads(index.read_text("utf-8"))["weight_map"]
@@ -55,7 +55,7 @@ def gather(index: Path, read: Any) -> dict[str, Piece]:
             f"{index} 应把张量对应到同一目录中的分片：{error}",
             f"{index} should map tensors to shards beside it: {error}",
         ) from error
-    found: dict[str, Piece] = {}
+    found: dict[str, StoredTensor] = {}
     for shard in shards:
         found |= read(index.parent / shard)
     for name in places:
@@ -67,7 +67,7 @@ def gather(index: Path, read: Any) -> dict[str, Piece]:
     return found
 
 
-def _piece(path: Path, name: str, info: dict[str, Any], start: int, total: int) -> Piece:
+def _piece(path: Path, name: str, info: dict[str, Any], start: int, total: int) -> StoredTensor:
     shape = tuple(info["shape"])
     first, last = info["data_offsets"]
     dtype = str(info["dtype"])
@@ -85,7 +85,7 @@ def _piece(path: Path, name: str, info: dict[str, Any], start: int, total: int) 
             f"{path} is cut short or damaged: the tensor {name} ({dtype} {list(shape)}) does not "
             f"fit bytes {first} to {last} of a file of {total} bytes.",
         )
-    return Piece(path, start + first, dtype, shape)
+    return StoredTensor(path, start + first, dtype, shape)
 
 
 def _error(path: Path, zh: str, en: str) -> CheckpointError:

@@ -34,19 +34,19 @@ COMMA, COMMA_COST = re.compile(r"\d,$"), 100
 
 
 @dataclass(frozen=True)
-class Piece:
+class SentencePiece:
     text: str
     score: float = 0.0
     kind: int = NORMAL
 
 
 @dataclass(frozen=True)
-class Model:
-    pieces: list[Piece]
+class SentencePieceModel:
+    pieces: list[SentencePiece]
     charsmap: bytes
 
 
-def read_model(path: Path) -> Model:
+def read_model(path: Path) -> SentencePieceModel:
     """Raises CheckpointError where the file is damaged, or no Unigram model."""
     try:
         found = list(protobuf.fields(path.read_bytes()))
@@ -67,13 +67,13 @@ def read_model(path: Path) -> Model:
             f"{path} 不是 Unigram 模型；请提供 tokenizer.json。",
             f"{path} is no Unigram model; a tokenizer.json is needed.",
         )
-    return Model(pieces, normaliser.get(2, b""))
+    return SentencePieceModel(pieces, normaliser.get(2, b""))
 
 
-def xlm_roberta(model: Model) -> Tokenizer:
+def xlm_roberta(model: SentencePieceModel) -> Tokenizer:
     """XLM-R's words: fairseq's four first, then the pieces but its own three, then <mask>."""
-    own = [Piece(text) for text in ("<s>", "<pad>", "</s>", "<unk>")]
-    made = _unigram([*own, *model.pieces[3:], Piece("<mask>")], 3, model.charsmap)
+    own = [SentencePiece(text) for text in ("<s>", "<pad>", "</s>", "<unk>")]
+    made = _unigram([*own, *model.pieces[3:], SentencePiece("<mask>")], 3, model.charsmap)
     made.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>"])
     made.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
     made.post_processor = processors.TemplateProcessing(
@@ -84,12 +84,12 @@ def xlm_roberta(model: Model) -> Tokenizer:
     return made
 
 
-def is_albert(model: Model) -> bool:
+def is_albert(model: SentencePieceModel) -> bool:
     """Whether the pieces are ALBERT's, which alone have BERT's special tokens among them."""
     return {"[CLS]", "[SEP]", "[MASK]"} <= {piece.text for piece in model.pieces}
 
 
-def albert(model: Model, lowercase: bool, keep_accents: bool) -> Tokenizer:
+def albert(model: SentencePieceModel, lowercase: bool, keep_accents: bool) -> Tokenizer:
     """ALBERT's words: the pieces as they are, of text with plain quotes and, unless told
     otherwise, without accents and capitals.
 
@@ -114,11 +114,11 @@ def albert(model: Model, lowercase: bool, keep_accents: bool) -> Tokenizer:
     return made
 
 
-def t5(model: Model, sentinels: int) -> Tokenizer:
+def t5(model: SentencePieceModel, sentinels: int) -> Tokenizer:
     """T5's words: the pieces, then `sentinels` of <extra_id_n>, the last number first."""
     extra = [f"<extra_id_{number}>" for number in reversed(range(sentinels))]
     unknown = next((i for i, p in enumerate(model.pieces) if p.kind == UNKNOWN), 2)
-    pieces = [*model.pieces, *map(Piece, extra)]
+    pieces = [*model.pieces, *map(SentencePiece, extra)]
     made = _unigram(pieces, unknown, model.charsmap)
     control = [piece.text for piece in model.pieces if piece.kind in (UNKNOWN, CONTROL)]
     made.add_special_tokens([*control, *extra])
@@ -135,7 +135,7 @@ def t5(model: Model, sentinels: int) -> Tokenizer:
 
 
 def _unigram(
-    pieces: list[Piece], unknown: int, charsmap: bytes, first: Sequence[Any] = ()
+    pieces: list[SentencePiece], unknown: int, charsmap: bytes, first: Sequence[Any] = ()
 ) -> Tokenizer:
     """`first`: what is done to a text before the model's own replacements."""
     vocabulary = [(piece.text, piece.score) for piece in pieces]
@@ -149,6 +149,8 @@ def _unigram(
     return made
 
 
-def _piece(data: bytes) -> Piece:
+def _piece(data: bytes) -> SentencePiece:
     fields = dict(protobuf.fields(data))
-    return Piece(fields[1].decode("utf-8"), float(fields.get(2, 0.0)), int(fields.get(3, NORMAL)))
+    return SentencePiece(
+        fields[1].decode("utf-8"), float(fields.get(2, 0.0)), int(fields.get(3, NORMAL))
+    )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qingyu.build.sources.protobuf import fields, varint
-from qingyu.build.sources.weights import ITEM_BYTES, Piece
+from qingyu.build.sources.weights import ITEM_BYTES, StoredTensor
 from qingyu.errors import CheckpointError
 
 SUFFIX = ".index"
@@ -32,7 +32,7 @@ WHOLE = {
 }
 
 
-def read_checkpoint(index: Path) -> dict[str, Piece]:
+def read_checkpoint(index: Path) -> dict[str, StoredTensor]:
     """The tensors of `<prefix>.index` but those of training, under Hugging Face's names.
 
     Raises CheckpointError where a file is damaged, or of object graphs, which name no layers.
@@ -43,7 +43,7 @@ def read_checkpoint(index: Path) -> dict[str, Piece]:
         raise _error(index, str(error.strerror), str(error.strerror)) from error
     except (ValueError, IndexError, TypeError) as error:
         raise _error(index, f"已损坏：{error}", f"is damaged: {error}") from error
-    found: dict[str, Piece] = {}
+    found: dict[str, StoredTensor] = {}
     shards = 1
     for name, value in entries:
         if not name:
@@ -111,7 +111,7 @@ def _block(data: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += length
 
 
-def _piece(index: Path, name: str, value: bytes, shards: int) -> Piece:
+def _piece(index: Path, name: str, value: bytes, shards: int) -> StoredTensor:
     """Where a tensor lies, if its bytes are there."""
     entry = dict(fields(value))
     dtype = DTYPES.get(entry.get(1, 0), f"type {entry.get(1, 0)}")
@@ -125,14 +125,14 @@ def _piece(index: Path, name: str, value: bytes, shards: int) -> Piece:
     item = ITEM_BYTES.get(dtype)
     if offset + size > total or (item is not None and math.prod(shape) * item != size):
         raise _error(path, f"缺失或不完整：{name}", f"is missing or cut short: {name}")
-    return Piece(path, offset, dtype, shape)
+    return StoredTensor(path, offset, dtype, shape)
 
 
-def _transposed(piece: Piece) -> Piece:
+def _transposed(piece: StoredTensor) -> StoredTensor:
     if len(piece.shape) != 2:
         return piece
     rows, columns = piece.shape
-    return Piece(piece.path, piece.offset, piece.dtype, (columns, rows), (1, columns))
+    return StoredTensor(piece.path, piece.offset, piece.dtype, (columns, rows), (1, columns))
 
 
 def _error(path: Path, zh: str, en: str) -> CheckpointError:

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from qingyu.build.sources.mistaken import refuse_stand_in
 from qingyu.build.sources.safetensors import gather
-from qingyu.build.sources.weights import ITEM_BYTES, Piece
+from qingyu.build.sources.weights import ITEM_BYTES, StoredTensor
 from qingyu.errors import CheckpointError
 
 SINGLE = "pytorch_model.bin"
@@ -64,7 +64,7 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TorchTensor:
     """A view of a storage; all in elements."""
 
     storage: Storage
@@ -73,7 +73,7 @@ class Tensor:
     strides: tuple[int, ...]
 
 
-class State(dict[Any, Any]):
+class TorchState(dict[Any, Any]):
     """Stands for collections.OrderedDict; what its attributes would be set to is dropped."""
 
     def __setstate__(self, _state: object) -> None:
@@ -97,21 +97,21 @@ class Known:
 
 def _tensor(
     storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_rest: object
-) -> Tensor:
+) -> TorchTensor:
     whole = (offset, *shape, *strides)
     if not isinstance(storage, Storage) or len(shape) != len(strides):
         raise pickle.UnpicklingError("a tensor without a storage of its shape")
     if not all(type(number) is int and 0 <= number < 2**48 for number in whole):
         raise pickle.UnpicklingError("a tensor with an impossible shape")
-    return Tensor(storage, offset, tuple(shape), tuple(strides))
+    return TorchTensor(storage, offset, tuple(shape), tuple(strides))
 
 
 def _parameter(tensor: object, *_rest: object) -> object:
     return tensor
 
 
-def _state(*items: Any) -> State:
-    return State(*items)
+def _state(*items: Any) -> TorchState:
+    return TorchState(*items)
 
 
 GLOBALS: dict[tuple[str, str], object] = {
@@ -123,7 +123,7 @@ GLOBALS: dict[tuple[str, str], object] = {
 }
 
 
-class Reader(pickle.Unpickler):
+class TorchUnpickler(pickle.Unpickler):
     """Knows the globals above and no others; collects the storages it is told of."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -141,7 +141,7 @@ class Reader(pickle.Unpickler):
         return Storage(str(key), dtype, count)
 
 
-def read_file(path: Path) -> dict[str, Piece]:
+def read_file(path: Path) -> dict[str, StoredTensor]:
     """The tensors of one file. Raises CheckpointError where it is damaged or asks for more."""
     refuse_stand_in(path)
     try:
@@ -160,7 +160,7 @@ def read_file(path: Path) -> dict[str, Piece]:
         ) from error
 
 
-def read_sharded(index: Path) -> dict[str, Piece]:
+def read_sharded(index: Path) -> dict[str, StoredTensor]:
     """The tensors of all shards that `pytorch_model.bin.index.json` lists."""
     return gather(index, read_file)
 
@@ -177,10 +177,10 @@ def load(file: IO[bytes]) -> Any:
     if end - start > LARGEST_PICKLE:
         raise pickle.UnpicklingError("larger than any list of tensors")
     file.seek(start)
-    return Reader(io.BytesIO(file.read(end - start)), encoding="utf-8").load()
+    return TorchUnpickler(io.BytesIO(file.read(end - start)), encoding="utf-8").load()
 
 
-def _read_zip(path: Path, file: IO[bytes]) -> Iterator[tuple[str, Piece]]:
+def _read_zip(path: Path, file: IO[bytes]) -> Iterator[tuple[str, StoredTensor]]:
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info for info in archive.infolist()}
         root = next((name for name in entries if name.endswith("/data.pkl")), None)
@@ -209,7 +209,7 @@ def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
         return member.read(LONGEST_WORD)
 
 
-def _read_legacy(path: Path, file: IO[bytes]) -> Iterator[tuple[str, Piece]]:
+def _read_legacy(path: Path, file: IO[bytes]) -> Iterator[tuple[str, StoredTensor]]:
     if load(file) != LEGACY_MAGIC or load(file) != LEGACY_PROTOCOL:
         raise _error(path, "不是 PyTorch 的检查点", "it is no PyTorch checkpoint")
     if load(file).get("little_endian") is not True:
@@ -229,7 +229,7 @@ def _read_legacy(path: Path, file: IO[bytes]) -> Iterator[tuple[str, Piece]]:
         yield name, _piece(path, name, tensor, start, min(size, total - start))
 
 
-def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
+def _tensors(found: Any) -> Iterator[tuple[str, TorchTensor]]:
     """The tensors of a state dict, which may lie under a key of its own beside other things."""
     if isinstance(found, dict):
         for key in ("state_dict", "model"):
@@ -237,11 +237,11 @@ def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
                 found = found[key]
                 break
         for name, value in found.items():
-            if isinstance(value, Tensor):
+            if isinstance(value, TorchTensor):
                 yield str(name), value
 
 
-def _piece(path: Path, name: str, tensor: Tensor, start: int, size: int) -> Piece:
+def _piece(path: Path, name: str, tensor: TorchTensor, start: int, size: int) -> StoredTensor:
     """Where the tensor lies, if it lies within its storage of `size` bytes."""
     item = _item_bytes(tensor.storage.dtype)
     last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
@@ -257,7 +257,7 @@ def _piece(path: Path, name: str, tensor: Tensor, start: int, size: int) -> Piec
         row *= count
     strides = None if tensor.strides == tuple(dense) else tensor.strides
     offset = start + tensor.offset * item
-    return Piece(path, offset, tensor.storage.dtype, tensor.shape, strides)
+    return StoredTensor(path, offset, tensor.storage.dtype, tensor.shape, strides)
 
 
 def _item_bytes(dtype: str) -> int:

@@ -24,7 +24,7 @@ OLD_ENDINGS = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNo
 
 
 @dataclass(frozen=True)
-class Piece:
+class StoredTensor:
     """Where a tensor lies: `offset` in bytes, `dtype` in safetensors' names, C order.
 
     `strides`, in elements, only where the order is another.
@@ -86,7 +86,7 @@ class Weights:
     """The tensors of one checkpoint; remembers which were asked for."""
 
     def __init__(
-        self, pieces: Mapping[str, Piece], path: Path, cuts: Mapping[str, Cut] | None = None
+        self, pieces: Mapping[str, StoredTensor], path: Path, cuts: Mapping[str, Cut] | None = None
     ) -> None:
         """`path`: the file or folder to name where a tensor is missing; `cuts` see `cut`."""
         self.path = path
@@ -151,7 +151,7 @@ class Weights:
         """Names no one asked for, sorted."""
         return sorted(set(self.names) - self._used)
 
-    def _piece(self, name: str) -> Piece:
+    def _piece(self, name: str) -> StoredTensor:
         if name not in self:
             raise _error(self.path, name, "不存在", "is missing")
         return self._pieces[self._cut(name).name]

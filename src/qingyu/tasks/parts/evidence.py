@@ -27,7 +27,7 @@ EXPECTED = -0.02  # log-probability in sight of itself from which a token is not
 
 
 @dataclass(frozen=True)
-class Place:
+class JudgedPlace:
     """A place that was looked into.
 
     index:  of the token in the text
@@ -69,7 +69,7 @@ class Heads:
 
 def doubtful(
     context: Context, asked: Heads, ids: Sequence[int], piece: Span, places: Sequence[int]
-) -> Steps[list[Place]]:
+) -> Steps[list[JudgedPlace]]:
     """Those of `places` in a piece [start, end) of the tokens where something may be wrong."""
     if not places:
         return []
@@ -93,7 +93,7 @@ def doubtful(
         meant = log_probs[unsure]
     masked = yield from hidden(context, asked.words, shown, [inside[i] for i in unsure])
     return [
-        Place(places[i], doubts[i], said, words)
+        JudgedPlace(places[i], doubts[i], said, words)
         for i, said, words in zip(unsure, meant, masked, strict=True)
     ]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from qingyu.numbers import FloatArray
 from qingyu.results import Reason
-from qingyu.tasks.parts.evidence import Place
+from qingyu.tasks.parts.evidence import JudgedPlace
 from qingyu.text.sounds_and_shapes import SoundsAndShapes
 from qingyu.text.tokenizer import Tokenizer
 
@@ -52,7 +52,7 @@ class Judge:
         self._chinese = set(tokenizer.chinese_ids.tolist())
         self._confusions: dict[str, list[int]] = {}
 
-    def options(self, place: Place, ids: Sequence[int], trained: bool) -> list[Option]:
+    def options(self, place: JudgedPlace, ids: Sequence[int], trained: bool) -> list[Option]:
         """All that could have been meant at a place, but what stands there."""
         char = self._tokenizer.surface(ids[place.index])
         weighed = place.meant + place.masked
@@ -70,7 +70,7 @@ class Judge:
             found += self._absent(place, ids)
         return found
 
-    def _option(self, place: Place, own_id: int, char: str, token_id: int) -> Option:
+    def _option(self, place: JudgedPlace, own_id: int, char: str, token_id: int) -> Option:
         other = self._tokenizer.surface(token_id)
         known = self._known
         features = np.zeros(len(FEATURES), np.float32)
@@ -99,7 +99,7 @@ class Judge:
             reason = "近音" if near else "搭配"
         return Option("character", token_id, reason, features)
 
-    def _absent(self, place: Place, ids: Sequence[int]) -> list[Option]:
+    def _absent(self, place: JudgedPlace, ids: Sequence[int]) -> list[Option]:
         """That the character is one too many, or that one is missing before it, as the correction
         head says it: by the first special tokens of the vocabulary."""
         i = place.index
@@ -150,7 +150,7 @@ def probabilities(options: Sequence[Option], weights: FloatArray, prior: float) 
 
 
 @dataclass(frozen=True)
-class Weights:
+class EvidenceWeights:
     """How evidence is weighed: of each feature, a prior against mistakes (log-odds), and how much
     an entity's name speaks against one (log-odds)."""
 
@@ -165,9 +165,9 @@ class Weights:
 
 # Fitted by training/judge.py; the order is that of FEATURES. Without a correction head "doubt" and
 # "meant" are of the masked language model in sight of the text.
-CHANNEL = Weights(
+CHANNEL = EvidenceWeights(
     (0.2, 0.6, 0.3, -0.2, 2.2, -3.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.56, -0.54), -6.2, 1.5
 )
-TRAINED = Weights(
+TRAINED = EvidenceWeights(
     (0.5, 0.5, 0.0, 0.0, 1.0, -3.0, 0.0, -1.0, 2.0, -1.0, 0.8, 0.5, 0.4, -0.4), -3.0, 1.5
 )

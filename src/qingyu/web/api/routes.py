@@ -17,7 +17,7 @@ from qingyu.web.state import state_of
 
 from .exchange import ERRORS, body_of, calls_of, compute, envelope, received, shaped
 from .stream import KIND, stream_calls, streamed, wants_lines
-from .tasks import ROWS, Row
+from .tasks import ROWS, ServedTask
 from .validation import parse
 from .wire import FillMaskRequest, TaskRequest
 
@@ -32,7 +32,7 @@ def task_router() -> APIRouter:
     return router
 
 
-def _add(router: APIRouter, row: Row) -> None:
+def _add(router: APIRouter, row: ServedTask) -> None:
     async def endpoint(request: Request) -> Response:
         settings = state_of(request).settings
         limit = stream_calls if wants_lines(request) else calls_of

@@ -13,7 +13,7 @@ from . import wire
 
 
 @dataclass(frozen=True)
-class Row:
+class ServedTask:
     """`result` is the type of one result, or of either where a request can mean two tasks."""
 
     task: Task[..., Any]
@@ -22,7 +22,7 @@ class Row:
 
 
 ROWS = tuple(
-    Row(
+    ServedTask(
         TASKS[request.TASK],
         request,
         reduce(or_, (TASKS[name].result for name in (request.TASK, *request.ALSO))),
