@@ -246,3 +246,25 @@ class Text2TextResult(Result):
     generated_text: str
     truncated: bool
     unread: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found(Result):
+    """A row of an index: the number it keeps, the text that was searched, all its columns."""
+
+    id: int
+    text: str
+    score: float
+    row: tuple[tuple[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "row": dict(self.row)}
+
+
+@dataclass(frozen=True)
+class SearchResult(Result):
+    """Rows of an index for a query, best first. A score is from 0 to 1: how near by words and
+    meaning, with the probability of meaning the same where rows were reranked."""
+
+    text: str
+    hits: tuple[Found, ...]

@@ -28,6 +28,7 @@ from qingyu.cli import (
     plan,
     profile,
     score,
+    search,
     serve,
     similar,
     teach,
@@ -55,6 +56,7 @@ app.command("classify")(classify.classify)
 app.command("similar")(similar.similar)
 app.command("ner")(ner.ner)
 app.command("embed")(embed.embed)
+app.command("search")(search.search)
 app.command("teach")(teach.teach)
 app.command("text2text")(text2text.text2text)
 app.command("batch")(batch.batch)

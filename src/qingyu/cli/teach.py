@@ -9,8 +9,8 @@ import typer
 
 from qingyu import bundle
 from qingyu.cli import console
+from qingyu.cli.table import read_table
 from qingyu.cli.texts import AsJson, ModelName, Threads
-from qingyu.errors import InputError
 
 if TYPE_CHECKING:
     from qingyu.teach.teacher import Lesson
@@ -44,7 +44,8 @@ def teach(
 
     import qingyu
 
-    texts, labels = read_rows(Path(file), text, label)
+    rows = read_table(Path(file), [text, label])
+    texts, labels = ([str(row[column]) for row in rows] for column in (text, label))
     with closing(qingyu.load(model, threads=threads)) as loaded:
         lesson = loaded.teach(texts, labels, name=Path(out).name, names=names, add_to=add_to)
     if as_json:
@@ -72,44 +73,3 @@ def tell(lesson: Lesson) -> None:
         echo(f"“不确定”的门槛 / uncertain below: {lesson.head.bar:.2f}")
     for zh, en in lesson.notes:
         console.note(zh, en)
-
-
-def read_rows(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
-    """Texts and labels of a file; rows that lack one are told and left out. Raises InputError and
-    what reading a file raises."""
-    from qingyu.jobs.readers import open_reader
-    from qingyu.jobs.rows import BadRow
-    from qingyu.jobs.sources import Source, format_of
-
-    if not path.is_file():
-        raise InputError(f"没有文件 {path}。", f"There is no file {path}.")
-    reader = open_reader(Source(path, *format_of(path)))
-    texts, labels, left = [], [], []
-    try:
-        for column in (text, label):
-            if reader.columns and column not in reader.columns:
-                there = "、".join(reader.columns)
-                raise InputError(
-                    f"{path} 没有「{column}」列；有：{there}。用 --text 与 --label 指明。",
-                    f"{path} has no column {column}; there are: {there}. Say --text and --label.",
-                )
-        for row in reader:
-            if isinstance(row, BadRow):
-                left.append(row.line)
-                continue
-            said, named = (str(row.cells.get(one) or "").strip() for one in (text, label))
-            if said and named:
-                texts.append(said)
-                labels.append(named)
-            else:
-                left.append(row.line)
-    finally:
-        reader.close()
-    if left:
-        console.note(
-            f"略过 {len(left)} 行（缺文本或标签），首先是第 {left[0]} 行",
-            f"{len(left)} rows without a text or a label left out, the first is {left[0]}",
-        )
-    if not texts:
-        raise InputError(f"{path} 中没有可学的行。", f"{path} has no row to learn from.")
-    return texts, labels

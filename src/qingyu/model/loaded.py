@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -12,7 +12,7 @@ from qingyu.errors import BundleError, InputError, TaskNotSupportedError
 from qingyu.model.methods import method_of
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
-from qingyu.results import SimilarityResult
+from qingyu.results import SearchResult, SimilarityResult
 from qingyu.tasks import registry
 from qingyu.tasks.context import Context
 from qingyu.tasks.drive import complete
@@ -20,6 +20,7 @@ from qingyu.taught import Taught
 from qingyu.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from qingyu.search.index import Index
     from qingyu.teach.teacher import Lesson
 
 R = TypeVar("R")
@@ -141,6 +142,28 @@ class Model:
     @method_of(registry.TEXT2TEXT)
     def text2text(self) -> None:
         """Text to text 文本生成."""
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Vectors of length 1, float32 [n, d]: the dot product of two is their cosine."""
+        from . import searching
+
+        return searching.encode(self, texts)
+
+    def build_index(
+        self, rows: Iterable[Mapping[str, Any] | str], out: str | Path, *, text: str = "text"
+    ) -> Index:
+        """Write an index of rows for `search`; see `qingyu.model.searching`."""
+        from . import searching
+
+        return searching.build_index(self, rows, out, text=text)
+
+    def search(
+        self, index: Index | str | Path, text: str, *, top_k: int = 5, rerank: bool = True
+    ) -> SearchResult:
+        """The rows of an index that answer a text; see `qingyu.model.searching`."""
+        from . import searching
+
+        return searching.search(self, index, text, top_k=top_k, rerank=rerank)
 
     @overload
     def similarity(self, text: str, text_pair: str, **parameters: Any) -> SimilarityResult: ...
