@@ -9,10 +9,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 REFERENCE := .venv-reference
+HEAVY := .venv-heavy
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size screenshots readme test-reference clean
+.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size screenshots readme test-heavy test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,8 +64,11 @@ readme: $(TESTABLE) ## write the outputs of the README's examples anew, after a 
 test-reference: $(REFERENCE)/.installed ## run PyTorch and transformers against the golden outputs (CHECKPOINT=)
 	PYTHONPATH=tests/reference QINGYU_REFERENCE_CHECKPOINT=$(CHECKPOINT) $(REFERENCE)/bin/python -m pytest -q tests/reference
 
+test-heavy: $(HEAVY)/.installed ## what needs PyTorch or Ray: the training recipe and the cluster
+	$(HEAVY)/bin/python -m pytest -q tests/training tests/scale $(ARGS)
+
 clean: ## remove the environment and what was built
-	rm -rf $(VENV) $(REFERENCE) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "需要 Python 3.10 以上 / Python 3.10 or newer is needed")'
@@ -82,6 +86,13 @@ $(TESTABLE): pyproject.toml | $(BIN)/python
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install -e '.[build,files,hub]' --group test --group lint --group deploy
 	@touch $@ $(INSTALLED)
+
+$(HEAVY)/.installed: training/requirements.txt pyproject.toml
+	@echo "安装 PyTorch 与 Ray / installing PyTorch and Ray into $(HEAVY)"
+	@$(PYTHON) -m venv $(HEAVY)
+	@$(HEAVY)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(HEAVY)/bin/python -m pip install --quiet -r $< -e '.[build,files,ray]' --group test
+	@touch $@
 
 # PyTorch and transformers live apart: nothing else may come to need them.
 $(REFERENCE)/.installed: tests/reference/requirements.txt pyproject.toml
