@@ -261,13 +261,13 @@ READERS: dict[str, Attack] = {
         "Accept: application/x-ndjson",
     ),
     "many streams never read": unread(
-        200, FILL, {"text": ["[MASK]" + ODD * 200] * 1000, "top_k": 100},
+        60, FILL, {"text": ["[MASK]" + ODD * 200] * 1000, "top_k": 100},
         "Accept: application/x-ndjson",
     ),
     "large answers never read": unread(
         40, FILL, {"text": (ODD * 100 + "[MASK]") * 20, "top_k": 100}
     ),
-    "the API's description never read": unread(1500, "/openapi.json", None),
+    "the API's description never read": unread(200, "/openapi.json", None),
 }  # fmt: skip
 
 ALL = {**MULTIPLIED, **BODIES, **READERS}

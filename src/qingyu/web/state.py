@@ -26,6 +26,7 @@ class State:
     failure: what kept it from being loaded
     bodies, answers: bytes of the requests being read and of the answers not yet taken
     reading: the thread in which long bodies are read and long answers written
+    streams, streaming: how many answer line by line, and the tokens of the texts they are at
     """
 
     settings: Settings
@@ -37,6 +38,12 @@ class State:
     answers: Allowance = field(default_factory=lambda: Allowance(ANSWERS_BYTES, SMALL_BYTES))
     reading: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "qingyu-reading"))
     streams: int = 0
+    streaming: Allowance = field(init=False)
+
+    def __post_init__(self) -> None:
+        # All streams together hold half of the house at most: the rest is for who asks and waits.
+        self.streaming = Allowance(self.service.scheduler.admission.bound // 2, 0)
+
     ready: bool = False
     draining: bool = False
     failure: QingyuError | None = None

@@ -122,16 +122,22 @@ async def _patiently(
     """One text's answer; a stream that was let in waits where a new request would be refused."""
     timeout = state.settings.timeout
     end = asyncio.get_running_loop().time() + timeout
-    while True:
-        try:
-            state.keys.admit(context.client)
-            if cost and not held.bytes:
-                held.take(cost.bytes)
-            found = await state.service.answer(context.model, [call], timeout=timeout, cost=cost)
-        except OverloadedError:
-            if asyncio.get_running_loop().time() > end:
-                raise
-            await asyncio.sleep(PATIENCE_SECONDS)
-        else:
-            state.keys.hold(context, found[0].tokens)
-            return found[0]
+    share = state.service.scheduler.admission.share
+    with state.streaming.hold() as place:
+        while True:
+            try:
+                state.keys.admit(context.client)
+                if cost is not None and not place.bytes:
+                    place.take(min(cost.tokens, share))
+                if cost is not None and not held.bytes:
+                    held.take(cost.bytes)
+                found = await state.service.answer(
+                    context.model, [call], timeout=timeout, cost=cost
+                )
+            except OverloadedError:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+                await asyncio.sleep(PATIENCE_SECONDS)
+            else:
+                state.keys.hold(context, found[0].tokens)
+                return found[0]

@@ -1,4 +1,4 @@
-"""Bytes that all requests together may hold, so that many of them take no more than a few."""
+"""What all requests together may hold, so that many of them take no more than a few."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ RETRY_SECONDS = 1.0
 
 @dataclass
 class Allowance:
-    """`limit` bytes for all; the first `free` of each are not counted, so that however much large
-    requests hold, a small one is never refused. Belongs to one event loop and takes no lock."""
+    """`limit` bytes (or tokens) for all; the first `free` of each are not counted, so that however
+    much large requests hold, a small one is never refused. Belongs to one event loop and takes no
+    lock."""
 
     limit: int
     free: int
