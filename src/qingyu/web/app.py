@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -38,7 +39,16 @@ from qingyu.web.edge.origins import Origins
 from qingyu.web.edge.security import Keys, read_keys
 from qingyu.web.edge.tracing import Traced, tracer_from_environment
 
-from .api import health, huggingface, jobs, languagetool, models, open_inference, routes
+from .api import (
+    embedding_shapes,
+    health,
+    huggingface,
+    jobs,
+    languagetool,
+    models,
+    open_inference,
+    routes,
+)
 from .pages import page_routes
 from .state import State
 
@@ -49,6 +59,10 @@ TAGS = [
     {"name": "tasks", "description": "任务 / Tasks"},
     {"name": "jobs", "description": "批量任务 / Jobs"},
     {"name": "models", "description": "模型 / Models"},
+    {
+        "name": "embeddings",
+        "description": "他家形式的向量与重排 / Vectors, ranking as others have them",
+    },
     {"name": "huggingface", "description": "Hugging Face 的任务形式 / Hugging Face's task shapes"},
     {"name": "v2", "description": "开放推理协议 V2 / Open Inference Protocol V2"},
     {"name": "languagetool", "description": "LanguageTool 的形式 / LanguageTool's shape"},
@@ -124,13 +138,16 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see tracing.py
     )
     app.state.qingyu = state
-    parts = (routes, jobs, models, huggingface, open_inference, languagetool, health)
+    parts = (
+        routes, jobs, models, embedding_shapes, huggingface, open_inference, languagetool, health,
+    )  # fmt: skip
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):
         app.include_router(router)
     app.router.routes.extend(page_routes())
-    bodies = [row.request for row in ROWS]
+    bodies: list[type[BaseModel]] = [row.request for row in ROWS]
     bodies += [part.BODY for part in (routes, jobs, huggingface, open_inference)]
+    bodies += embedding_shapes.BODIES
     add_openapi(app, bodies)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

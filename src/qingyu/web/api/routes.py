@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,11 +16,12 @@ from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import error_response
 from qingyu.web.state import state_of
 
+from .embedding_shapes import Shape, openai_embeddings
 from .exchange import ERRORS, body_of, calls_of, compute, envelope, received, shaped
 from .stream import KIND, stream_calls, streamed, wants_lines
 from .tasks import ROWS, ServedTask
 from .validation import parse
-from .wire import FillMaskRequest, TaskRequest
+from .wire import EmbeddingsRequest, FillMaskRequest, TaskRequest
 
 LINES = {KIND: {"schema": {"type": "string", "description": "逐行回答 / line by line"}}}
 
@@ -37,14 +39,19 @@ def _add(router: APIRouter, row: ServedTask) -> None:
         settings = state_of(request).settings
         limit = stream_calls if wants_lines(request) else calls_of
 
-        def make(body: bytes) -> tuple[str | None, list[Call]]:
+        def make(body: bytes) -> tuple[str | None, list[Call], Shape | None]:
+            if row.request is EmbeddingsRequest and (other := openai_embeddings(body, settings)):
+                return other
             wanted: TaskRequest = parse(row.request, body)
-            return wanted.model, limit(wanted, settings)
+            return wanted.model, limit(wanted, settings), None
 
-        model, calls = await received(request, make)
-        if wants_lines(request):
+        model, calls, shape = await received(request, make)
+        if wants_lines(request) and shape is None:
             return await streamed(request, model, calls)
-        return envelope(request, await compute(request, model, calls))
+        answers = await compute(request, model, calls)
+        if shape is not None:
+            return await shaped(request, partial(shape, answers))
+        return envelope(request, answers)
 
     results: Any = list[row.result]  # type: ignore[name-defined]  # known when it runs
     described = create_model(
