@@ -102,6 +102,18 @@ class ModelNotFoundError(QingyuError):
     code = "model_not_found"
 
 
+class ModelClosedError(QingyuError):
+    """A model is asked after `close()`."""
+
+    code = "model_closed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"模型 {name} 已经关闭，请重新 qingyu.load()。",
+            f"The model {name} is closed; load it again with qingyu.load().",
+        )
+
+
 class BundleError(QingyuError):
     code = "bundle_invalid"
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from qingyu import bundle, taught
 from qingyu.engine.network import Network
-from qingyu.errors import BundleError, InputError, TaskNotSupportedError
+from qingyu.errors import BundleError, InputError, ModelClosedError, TaskNotSupportedError
+from qingyu.model.inputs import texts_of
 from qingyu.model.methods import method_of
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
@@ -57,7 +58,7 @@ class Model:
         self.context = Context(
             manifest.name, self.tokenizer, manifest.heads, manifest.sizes.max_positions
         )
-        self._network = Network(manifest, threads)
+        self._open: Network | None = Network(manifest, threads)
 
     @property
     def name(self) -> str:
@@ -179,12 +180,14 @@ class Model:
         begin = registry.SIMILARITY.begin
         if isinstance(text, str) and isinstance(text_pair, str):
             return self.complete(begin(self.context, text, text_pair, **parameters))
-        if isinstance(text, str) or isinstance(text_pair, str) or len(text) != len(text_pair):
+        mixed = isinstance(text, str) or isinstance(text_pair, str)
+        first, second = texts_of(text), texts_of(text_pair, "text_pair")
+        if mixed or len(first) != len(second):
             raise InputError(
                 "text 与 text_pair 应同为字符串，或为等长的列表。",
                 "text and text_pair should both be strings, or lists of one length.",
             )
-        pairs = zip(text, text_pair, strict=True)
+        pairs = zip(first, second, strict=True)
         return self.complete_all([begin(self.context, *pair, **parameters) for pair in pairs])
 
     def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Steps[Any]:
@@ -225,9 +228,23 @@ class Model:
         return self._network.engine.memory_bytes
 
     def close(self) -> None:
-        """Let the engine go, and with it its memory; the model answers no more."""
-        self._network.close()
-        del self._network
+        """Let the engine go, and with it its memory; the model answers no more. A second call does
+        nothing."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    @property
+    def _network(self) -> Network:
+        if self._open is None:
+            raise ModelClosedError(self.name)
+        return self._open
 
     def complete(self, steps: Steps[R]) -> R:
         """Drive one task to its result."""

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
+from qingyu.model.inputs import texts_of
 from qingyu.query import Steps
 from qingyu.results import Result
 from qingyu.tasks.context import Context
@@ -54,7 +55,8 @@ def method_of(task: Task[P, R]) -> Callable[[Callable[[Any], None]], TaskMethod[
             begin: Callable[..., Steps[R]] = task.begin
             if isinstance(text, str):
                 return model.complete(begin(model.context, text, *args, **kwargs))
-            return model.complete_all([begin(model.context, one, *args, **kwargs) for one in text])
+            many = [begin(model.context, one, *args, **kwargs) for one in texts_of(text)]
+            return model.complete_all(many)
 
         (model,) = inspect.signature(named).parameters.values()
         _context, text, *others = inspect.signature(task.begin).parameters.values()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from operator import index
+from typing import Any, SupportsIndex, cast, get_args
 
 from qingyu.errors import EmptyTextError, InputError
 
@@ -19,11 +20,15 @@ def checked_text(text: object, name: str = "text") -> str:
 
 def checked_count(value: object, name: str, least: int, most: int) -> int:
     """`value` if it is a whole number from `least` to `most`; raises InputError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    try:
+        number = index(cast(SupportsIndex, value))  # a whole number of NumPy's is one, too
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or not least <= number <= most:
         raise wrong(
             name, f"{least} 到 {most} 的整数", f"a whole number from {least} to {most}", repr(value)
         )
-    return value
+    return number
 
 
 def checked_flag(value: object, name: str) -> bool:
@@ -42,7 +47,10 @@ def checked_choice(value: object, name: str, choices: Any) -> None:
 
 
 def checked_strings(values: object, name: str) -> list[str]:
-    """Strings, at least one and none of them blank; raises InputError otherwise."""
+    """Strings, at least one and none of them blank, in a list or an array; raises InputError
+    otherwise."""
+    if hasattr(values, "tolist"):
+        values = values.tolist()
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise wrong(name, "非空的字符串列表", "a list of strings, not empty", repr(values)[:60])
     for value in values:
