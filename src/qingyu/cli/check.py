@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qingyu import bundle
-from qingyu.cli.check_files import Asked, check_files, diff_of, files_among
+from qingyu.cli.check_files import CheckOrder, check_files, diff_of, files_among
 from qingyu.cli.texts import AsJson, ModelName, Threads, answer_texts, read_texts
 from qingyu.errors import InputError
 
@@ -96,8 +96,8 @@ def check(
         )
     changed = False
     if files:
-        asked = Asked(files, out, report, diff, as_json, parameters, model, threads)
-        changed = check_files(asked, draw)
+        order = CheckOrder(files, out, report, diff, as_json, parameters, model, threads)
+        changed = check_files(order, draw)
     else:
 
         def ask(loaded: Model, batch: list[str]) -> Sequence[CheckResult]:

@@ -26,7 +26,7 @@ TOGETHER = 16  # paragraphs checked at once, and shown as soon as they are
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckOrder:
     """What to do with which files; `parameters` are those of the task."""
 
     files: Sequence[Path]
@@ -44,7 +44,7 @@ def files_among(arguments: Sequence[str]) -> list[Path]:
     return [Path(one) for one in arguments if len(one) < 4096 and Path(one).is_file()]
 
 
-def check_files(asked: Asked, draw: Callable[[Console, CheckResult], None]) -> bool:
+def check_files(order: CheckOrder, draw: Callable[[Console, CheckResult], None]) -> bool:
     """Check files one after the other; whether anything was changed in any.
 
     Raises InputError and FileError.
@@ -52,22 +52,22 @@ def check_files(asked: Asked, draw: Callable[[Console, CheckResult], None]) -> b
     import qingyu
     from qingyu.jobs.documents import read_document
 
-    if asked.report and asked.report.suffix not in (".md", ".json"):
+    if order.report and order.report.suffix not in (".md", ".json"):
         raise InputError("--report 应是 .md 或 .json。", "--report should be a .md or .json file.")
     changed = False
-    with closing(qingyu.load(asked.model, threads=asked.threads)) as model:
-        for path in asked.files:
+    with closing(qingyu.load(order.model, threads=order.threads)) as model:
+        for path in order.files:
             document = read_document(path)
             console.note(f"检查文件 {path}", f"checking the file {path}")
             if document.unchecked[0]:
                 zh, en = document.unchecked
                 console.note(f"未检查：{zh}", f"not checked: {en}")
             results: dict[int, CheckResult] = {}
-            for number, result in checked(model, document, asked.parameters):
+            for number, result in checked(model, document, order.parameters):
                 results[number] = result
-                _show(asked, path, number, result, draw)
+                _show(order, path, number, result, draw)
             changed = changed or any(one.corrected != one.text for one in results.values())
-            _finish(asked, path, document, results)
+            _finish(order, path, document, results)
     return changed
 
 
@@ -83,15 +83,15 @@ def checked(
 
 
 def _show(
-    asked: Asked,
+    order: CheckOrder,
     path: Path,
     number: int,
     result: CheckResult,
     draw: Callable[[Console, CheckResult], None],
 ) -> None:
-    if asked.as_json:
+    if order.as_json:
         console.print_json({"file": str(path), "paragraph": number, **result.to_dict()})
-    elif asked.diff:
+    elif order.diff:
         return
     elif result.suspects:
         typer.secho(f"{path}:{number}", fg="cyan")
@@ -99,12 +99,12 @@ def _show(
 
 
 def _finish(
-    asked: Asked, path: Path, document: Document, results: Mapping[int, CheckResult]
+    order: CheckOrder, path: Path, document: Document, results: Mapping[int, CheckResult]
 ) -> None:
     """What comes once the whole document has been read."""
     from qingyu.jobs.document import write_whole
 
-    if asked.diff:
+    if order.diff:
         before = [result.text for result in results.values()]
         after = [result.corrected for result in results.values()]
         typer.echo("\n".join(diff_of(str(path), before, after)))
@@ -114,12 +114,12 @@ def _finish(
         f"{path}：{len(results)} 段，改 {sure} 处，另有 {len(hits) - sure} 处提示",
         f"{len(results)} paragraphs, {sure} changes, {len(hits) - sure} hints",
     )
-    if asked.report:
-        write_whole(asked.report, report_of(path, results, asked.report.suffix).encode())
-        console.note(f"报告写到 {asked.report}", f"report written to {asked.report}")
-    if asked.out:
-        document.write(asked.out, results)
-        console.note(f"改好的写到 {asked.out}", f"corrected copy written to {asked.out}")
+    if order.report:
+        write_whole(order.report, report_of(path, results, order.report.suffix).encode())
+        console.note(f"报告写到 {order.report}", f"report written to {order.report}")
+    if order.out:
+        document.write(order.out, results)
+        console.note(f"改好的写到 {order.out}", f"corrected copy written to {order.out}")
 
 
 def diff_of(name: str, before: Sequence[str], after: Sequence[str]) -> list[str]:

@@ -40,6 +40,7 @@ from qingyu.web.edge.security import Keys, read_keys
 from qingyu.web.edge.tracing import Traced, tracer_from_environment
 
 from .api import (
+    documents,
     embedding_shapes,
     health,
     huggingface,
@@ -139,7 +140,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     )
     app.state.qingyu = state
     parts = (
-        routes, jobs, models, embedding_shapes, huggingface, open_inference, languagetool, health,
+        routes, documents, jobs, models, embedding_shapes, huggingface, open_inference,
+        languagetool, health,
     )  # fmt: skip
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):

@@ -1,0 +1,52 @@
+"""Documents over HTTP: the file goes in, its paragraphs come back one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from qingyu.settings import Settings
+
+from .serving import serving
+
+ESSAY = "# 作文\n\n他的身体一直很建康。\n\n他因为感冒，所以今天没有来上课。\n"
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[httpx.Client]:
+    with serving(Settings(port=0, timeout=120), load=None) as running, running.client() as client:
+        yield client
+
+
+def test_a_document_is_answered_paragraph_by_paragraph(embedded: httpx.Client) -> None:
+    """A line for each paragraph, in order, then the end; a word to keep is kept."""
+    headers = {"content-type": "text/markdown; charset=utf-8"}
+    for query, corrected in [("", "他的身体一直很健康。"), ("?keep=建康", "他的身体一直很建康。")]:
+        url = f"/v1/check/document{query}"
+        answer = embedded.post(url, content=ESSAY.encode(), headers=headers)
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        assert [line["index"] for line in lines[:-1]] == [0, 1, 2]
+        assert lines[1]["result"]["corrected"] == corrected
+        assert lines[-1]["done"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "query"),
+    [
+        ("application/pdf", b"x", ""),
+        ("text/plain", b" \n", ""),
+        ("text/plain", "好".encode(), "?threshold=high"),
+        ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", b"x", ""),
+    ],
+)
+def test_what_is_no_document_is_told(
+    embedded: httpx.Client, kind: str, body: bytes, query: str
+) -> None:
+    """One clear error, whatever was sent."""
+    url = f"/v1/check/document{query}"
+    answer = embedded.post(url, content=body, headers={"content-type": kind})
+    assert answer.status_code in (415, 422)
+    assert answer.json()["error"]["message_en"]
