@@ -3,152 +3,150 @@ is in it.
 
     python -m training.thaw qingyu-small-zh --out checkpoint
 
-Reads the graphs of BERT bundles at fp32 and int8 and undoes what `qingyu build` did to each matrix:
-one scale an output channel, the fixed steps of its inputs, the floor of GELU. What rounding took is
-gone. In its place weights are spread evenly over what would have rounded to them: left on the grid,
-the next build would round small changes, all that a short training makes, back to nothing.
+Looks up the tensors that the plan of a BERT bundle at fp32 or int8 names, and undoes what `qingyu
+build` did to each matrix: one scale an output channel, the fixed steps of its inputs. What
+rounding took is gone. In its place weights are spread evenly over what would have rounded to them:
+left on the grid, the next build would round small changes, all that a short training makes, back to
+nothing. Heads with layers of their own are left out: the shared layers never learnt from them.
 """
 
 from __future__ import annotations
 
 import argparse
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from qingyu.build.heads import LEVELS
-from qingyu.build.precisions.quantise import GELU_FLOOR, INT8_LIMIT
-from qingyu.bundle import Manifest, find, read_manifest
+from qingyu.build.precisions.quantise import INT8_LIMIT
+from qingyu.bundle import WEIGHTS, HeadInfo, Manifest, find, read_manifest
 from qingyu.errors import QingyuError
+from qingyu.plan import EmbeddingsPlan, HeadPlan, Plan, Product, Table
+from qingyu.tensors import TensorFile, unpack_int8
 from training import export
 from training.errors import RecipeError, run
 from training.model import Config, HeadSpec, Model
 
 Array = NDArray[np.float32]
-PLAIN = {
-    "embeddings.word": "bert.embeddings.word_embeddings.weight",
-    "embeddings.position": "bert.embeddings.position_embeddings.weight",
-    "embeddings.type": "bert.embeddings.token_type_embeddings.weight",
-    "vocabulary.bias": "cls.predictions.bias",
-}
-STACKS = {  # the first of the matrices that a product holds -> all of them, in order
-    "query": ("query", "key", "value"),
-    "key": ("key", "value"),
-}
+QKV = ("query", "key", "value")
 LEVEL_OF_KIND = {kind: level for level, kind in LEVELS.items()}
 
 
-class Graph:
-    """One graph of a bundle: its weights by name, and what each product is fed."""
+class Tensors:
+    """The tensors of a bundle's files by name, as FP32 numbers."""
 
-    def __init__(self, path: Path) -> None:
-        model = onnx.load(path)
-        self.nodes = model.graph.node
-        self.arrays = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
-        self._makers = {name: node for node in self.nodes for name in node.output}
+    def __init__(self, *files: Path) -> None:
+        self._files = [TensorFile(file) for file in files]
 
-    def attribute(self, operator: str, name: str) -> float:
-        """An attribute of the first node of a kind."""
-        node = next(node for node in self.nodes if node.op_type == operator)
-        return next(a.i or a.f for a in node.attribute if a.name == name)
+    def named(self, name: str) -> Array:
+        """One tensor. Raises KeyError where there is none."""
+        file = next((file for file in self._files if name in file), self._files[0])
+        return np.array(file.array(name))
 
-    def matrices(self) -> dict[str, Array]:
-        """Every matrix that a product reads, by name: float32 [outputs, inputs]."""
-        found = {}
-        for node in self.nodes:
-            if node.op_type == "MatMul" and node.input[1] in self.arrays:
-                found[node.input[1]] = self.arrays[node.input[1]].T
-            if node.op_type == "MatMulIntegerToFloat" and node.input[1] in self.arrays:
-                name = node.input[1]
-                matrix = self._spread(name).T * self.arrays[f"{name}.scale"][:, None]
-                found[name] = matrix / self._steps(node.input[0])
-        return found
+    def matrix(self, product: Product) -> Array:
+        """A matrix [outputs, inputs] without scales and steps."""
+        stored = self.named(f"{product.name}.weight")
+        if product.weight == "fp32":
+            return stored
+        steps = unpack_int8(stored.astype(np.int8), product.outputs, product.inputs)
+        matrix = spread(product.name, steps) * self.named(f"{product.name}.weight_scale")[:, None]
+        if product.input == "fixed":
+            matrix = matrix / self.named(f"{product.name}.input_scale")
+        return np.asarray(matrix, np.float32)
 
-    def _steps(self, values: str) -> Array | float:
-        """The fixed steps that were taken into the weights which meet these bytes; else 1."""
-        node = self._makers[values]
-        if node.op_type == "Gather":  # the rows that were asked for
-            node = self._makers[node.input[0]]
-        maker = self._makers.get(node.input[0])
-        if maker is None or maker.op_type != "Mul" or maker.input[1] not in self.arrays:
-            return 1.0
-        return 1 / self.arrays[maker.input[1]]
+    def table(self, table: Table) -> Array:
+        """A table that is only looked up, [rows, width]."""
+        stored = self.named(f"{table.name}.weight")
+        if table.weight == "fp32":
+            return stored
+        return spread(table.name, stored) * self.named(f"{table.name}.weight_scale")[:, None]
 
-    def table(self, name: str) -> Array:
-        """An embedding table, float32 [rows, width]."""
-        scale = self.arrays.get(f"{name}.scale")
-        return self.arrays[name] if scale is None else self._spread(name) * scale
-
-    def _spread(self, name: str) -> Array:
-        """Weights in steps, each somewhere in the step that it was rounded to, the same each time;
-        none beyond the largest, which made the scale.
+    def product(self, product: Product) -> Iterator[tuple[str, Array]]:
+        """A matrix and its bias under the names of a checkpoint; a stack's parts each under its
+        own.
         """
-        steps = self.arrays[name].astype(np.float32)
-        rng = np.random.default_rng(zlib.crc32(name.encode()))
-        steps += rng.uniform(-0.5, 0.5, steps.shape).astype(np.float32)
-        return np.clip(steps, -INT8_LIMIT, INT8_LIMIT)
+        stem, _, last = product.name.rpartition(".")
+        names = [f"{stem}.{part}" for part in QKV] if last == "qkv" else [product.name]
+        yield from zip(
+            (f"{name}.weight" for name in names),
+            np.split(self.matrix(product), len(names)),
+            strict=True,
+        )
+        if product.bias is not None:
+            biases = np.split(self.named(product.bias), len(names))
+            yield from zip((f"{name}.bias" for name in names), biases, strict=True)
 
-    def bias(self, name: str) -> Array:
-        """The bias of the product with this matrix, less what the floor of GELU added to it."""
-        raised = self.arrays.get(f"{name}.raised_bias")
-        if raised is None:
-            return self.arrays[f"{name}.bias"]
-        columns = self.arrays[name].sum(axis=0, dtype=np.float32)
-        return raised - GELU_FLOOR * self.arrays[f"{name}.scale"] * columns
+    def norm(self, name: str) -> Iterator[tuple[str, Array]]:
+        for part in ("weight", "bias"):
+            yield f"{name}.{part}", self.named(f"{name}.{part}")
 
-    def tensors(self) -> dict[str, Array]:
-        """The weights under transformers' names, as far as this graph holds them."""
-        found = {}
-        for name, own in PLAIN.items():
-            if name in self.arrays:
-                found[own] = self.table(name)
-        for name in self.arrays:
-            if "LayerNorm." in name:
-                found[name] = self.arrays[name]
-        for name, matrix in self.matrices().items():
-            found |= parted(name, matrix, self.bias(name))
-        return found
+    def embeddings(self, plan: EmbeddingsPlan) -> Iterator[tuple[str, Array]]:
+        yield from self.product(plan.word)
+        for table in (plan.position, plan.type):
+            if table is not None:
+                yield f"{table.name}.weight", self.table(table)
+        yield from self.norm(plan.norm)
+
+    def layers(self, plan: Plan) -> Iterator[tuple[str, Array]]:
+        for layer in plan.layers:
+            for product in layer.products:
+                yield from self.product(product)
+            yield from self.norm(layer.attended_norm)
+            yield from self.norm(layer.outer_norm)
+
+    def head(self, plan: HeadPlan) -> Iterator[tuple[str, Array]]:
+        if plan.transform is not None:
+            yield from self.product(plan.transform)
+        if plan.norm is None:
+            if plan.output is not None:
+                yield from self.product(plan.output)
+            return
+        yield from self.norm(plan.norm)  # of a masked language model, whose table is the encoder's
+        if plan.output is not None and plan.output.bias is not None:
+            yield plan.output.bias, self.named(plan.output.bias)
 
 
-def parted(name: str, matrix: Array, bias: Array) -> dict[str, Array]:
-    """A matrix and its bias under their names; several that were stacked, each under its own."""
-    stem = name.removesuffix(".stacked")
-    names = [stem]
-    if stem != name:
-        before, _, first = stem.rpartition(".")
-        names = [f"{before}.{part}" for part in STACKS[first]]
-    found = {}
-    for own, rows, cut in zip(
-        names, np.split(matrix, len(names)), np.split(bias, len(names)), strict=True
-    ):
-        found |= {f"{own}.weight": rows, f"{own}.bias": cut}
-    return found
+def spread(name: str, steps: NDArray[np.int8]) -> Array:
+    """Weights in steps, each somewhere in the step that it was rounded to, the same each time;
+    none beyond the largest, which made the scale.
+    """
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    moved = steps.astype(np.float32) + rng.uniform(-0.5, 0.5, steps.shape).astype(np.float32)
+    return np.clip(moved, -INT8_LIMIT, INT8_LIMIT)
 
 
 def thaw(folder: Path) -> Model:
     """The model of a bundle with FP32 weights. Raises RecipeError for one it cannot read."""
     manifest = read_manifest(folder)
+    plan = manifest.plan
     if manifest.family != "bert" or manifest.precision not in ("fp32", "int8"):
         raise RecipeError(
             f"{folder}: a {manifest.precision} bundle of {manifest.family}; "
             "only fp32 and int8 bundles of bert can be read back"
         )
-    encoder = Graph(folder / "encoder.onnx")
-    model = Model(config_of(manifest, encoder), head_specs(manifest))
-    tensors = encoder.tensors()
-    for head in manifest.heads.values():
-        tensors |= Graph(folder / head.file).tensors()
-    export.fill(model, {name: torch.tensor(array) for name, array in tensors.items()}, folder)
+    if plan is None or plan.embeddings is None:
+        raise RecipeError(f"{folder}: run `qingyu models upgrade {folder}` first")
+    encoder = Tensors(folder / WEIGHTS)
+    found = {f"bert.{name}": array for name, array in encoder.embeddings(plan.embeddings)}
+    found |= {f"bert.{name}": array for name, array in encoder.layers(plan)}
+    for head in known_heads(manifest).values():
+        if head.plan is not None:
+            found |= Tensors(folder / WEIGHTS, folder / head.weights).head(head.plan)
+    model = Model(config_of(manifest, plan, plan.embeddings), head_specs(manifest))
+    export.fill(model, {name: torch.tensor(array) for name, array in found.items()}, folder)
     return model
 
 
-def config_of(manifest: Manifest, encoder: Graph) -> Config:
+def known_heads(manifest: Manifest) -> dict[str, HeadInfo]:
+    """Heads that read the encoder's end."""
+    return {name: head for name, head in manifest.heads.items() if head.branch is None}
+
+
+def config_of(manifest: Manifest, plan: Plan, embeddings: EmbeddingsPlan) -> Config:
     """The shape of a bundle's model."""
     sizes = manifest.sizes
     return Config(
@@ -158,8 +156,8 @@ def config_of(manifest: Manifest, encoder: Graph) -> Config:
         num_attention_heads=sizes.num_heads,
         intermediate_size=sizes.intermediate_size,
         max_position_embeddings=sizes.max_positions,
-        type_vocab_size=len(encoder.arrays["embeddings.type"]),
-        layer_norm_eps=encoder.attribute("LayerNormalization", "epsilon"),
+        type_vocab_size=1 if embeddings.type is None else embeddings.type.rows,
+        layer_norm_eps=plan.epsilon,
     )
 
 
@@ -167,7 +165,7 @@ def head_specs(manifest: Manifest) -> dict[str, HeadSpec]:
     """The task heads of a bundle."""
     return {
         name: HeadSpec(tuple(head.labels), LEVEL_OF_KIND[head.kind])
-        for name, head in manifest.heads.items()
+        for name, head in known_heads(manifest).items()
         if head.kind in LEVEL_OF_KIND
     }
 

@@ -4,6 +4,7 @@
     encoder.safetensors      weights of the embeddings and the shared layers
     head-<name>.safetensors  weights that one head alone uses
     encoder.onnx             tokens -> hidden states; encoder-<k>.onnx goes on from shared layer k
+    layers-<name>.onnx       hidden states -> hidden states: layers that one head alone has
     head-<name>.onnx         hidden states -> logits, one small graph a head
     decoder.onnx             of an encoder-decoder: one step of writing; decoder-cross.onnx: what a
                              step reads of the source
@@ -49,9 +50,10 @@ HeadKind: TypeAlias = Literal[
     "masked-lm",
     "sequence-classification",
     "token-classification",
-    "text2text",
+    "embedding",
     "detection",
     "correction",
+    "text2text",
 ]
 Problem: TypeAlias = Literal["single_label", "multi_label", "regression"]
 Unit: TypeAlias = Literal["token", "character"]
@@ -76,8 +78,9 @@ class HeadInfo:
 
     `unit` says what a token classifier labels: the tokenizer's tokens, or each character as a
     token of its own. `start_id` and `end_id` are the tokens that begin and end written text.
-    `weights` is the file of the tensors that it alone uses. It reads the rows after shared layer
-    `branch`, counted from 1, or those of the encoder's end where that is None.
+    `weights` is the file of the tensors that it, and heads that share its layers, alone use. It
+    reads the rows after shared layer `branch`, counted from 1, or those of the encoder's end where
+    that is None, through the graph `layers` of layers of its own, where there are any.
     """
 
     file: str
@@ -89,12 +92,8 @@ class HeadInfo:
     end_id: int = 0
     weights: str = ""
     branch: int | None = None
+    layers: str = ""
     plan: HeadPlan | None = None
-
-    @property
-    def own_layers(self) -> int:
-        """How many layers the head has of its own."""
-        return len(self.plan.layers) if self.plan else 0
 
 
 @dataclass(frozen=True)
@@ -156,6 +155,11 @@ class Manifest:
         ends = sorted({end, *map(self.branch, self.heads)})
         starts = [0, *ends[:-1]]
         return {end: segment_file(start) for start, end in zip(starts, ends, strict=True)}
+
+
+def head_weights(owner: str) -> str:
+    """The file of the weights that the heads of one owner alone use."""
+    return f"head-{owner}.safetensors"
 
 
 def segment_file(start: int) -> str:

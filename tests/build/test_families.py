@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qingyu.bundle import Manifest
+from qingyu.bundle import WEIGHTS, Manifest
 from qingyu.engine.network import Network
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -67,7 +67,7 @@ def test_albert_stores_a_shared_layer_once(built: Callable[..., Manifest]) -> No
     shared, own = built("albert-masked-lm"), built("bert-masked-lm")
     assert shared.sizes.num_layers > own.sizes.num_layers
     layer = 4 * (4 * 32 * 32 + 2 * 32 * 64)
-    assert shared.files["weights.bin"].bytes < own.files["weights.bin"].bytes - layer
+    assert shared.files[WEIGHTS].bytes < own.files[WEIGHTS].bytes - layer
 
 
 def test_heads_and_their_labels_are_found(built: Callable[..., Manifest]) -> None:

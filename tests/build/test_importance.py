@@ -13,7 +13,7 @@ import pytest
 from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.registry import family
 from qingyu.build.heads import Classifier, Head
-from qingyu.build.layers import Linear
+from qingyu.build.parts import Linear
 from qingyu.build.pipeline import Options, build
 from qingyu.build.shrink import prune
 from qingyu.build.shrink.gradient import Layer, forward, loss_by_rows
@@ -42,12 +42,12 @@ def opened(name: str) -> tuple[Checkpoint, Encoder]:
 
 def doubled(part: Any) -> Any:
     """A linear or a norm with numbers fine enough for differences."""
-    arrays = {
-        key: value.astype(np.float64)
-        for key, value in vars(part).items()
-        if isinstance(value, np.ndarray)
-    }
-    return replace(part, **arrays)
+
+    def finer(read: Callable[[], Any] | None) -> Callable[[], Any] | None:
+        return read and (lambda: read().astype(np.float64))
+
+    readers = {key: finer(read) for key, read in vars(part).items() if key.startswith("read")}
+    return replace(part, **readers)
 
 
 def double(layer: Layer) -> Layer:
@@ -59,7 +59,7 @@ def scaled(linear: Linear, columns: np.ndarray[Any, Any], by: float) -> Linear:
     """As if what comes in through these columns were larger."""
     matrix = linear.matrix.copy()
     matrix[:, columns] *= by
-    return replace(linear, matrix=matrix)
+    return replace(linear, read=lambda: matrix)
 
 
 def loss_of(layers: list[Layer], head: Head, x: np.ndarray[Any, Any], truth: Any) -> float:
@@ -72,7 +72,7 @@ def loss_of(layers: list[Layer], head: Head, x: np.ndarray[Any, Any], truth: Any
     ("name", "activation"),
     [
         ("bert-masked-lm", "gelu"),
-        ("bert-masked-lm", "gelu_new"),
+        ("bert-masked-lm", "gelu_tanh"),
         ("ernie-masked-lm", "relu"),
         ("bert-masked-lm", "tanh"),
         ("bert-nli", "gelu"),

@@ -17,7 +17,7 @@ from qingyu.build.pipeline import Options
 from qingyu.build.precisions import int4
 from qingyu.build.precisions.fp16 import bfloat16, widened
 from qingyu.build.precisions.quantise import INT7_LIMIT, int8_rows
-from qingyu.bundle import Manifest
+from qingyu.bundle import WEIGHTS, Manifest
 from qingyu.engine.cpu import products_overflow
 from qingyu.engine.network import Network
 
@@ -57,7 +57,7 @@ def test_an_answer_does_not_depend_on_its_batch(
 def test_halves_halve_and_nibbles_quarter(built: Callable[..., Manifest]) -> None:
     """Bytes of weights fall as the precision says."""
     bytes_of = {
-        precision: built("bert-masked-lm", precision).files["weights.bin"].bytes
+        precision: built("bert-masked-lm", precision).files[WEIGHTS].bytes
         for precision in ("fp32", "fp16", "bf16", "int8", "int4")
     }
     assert bytes_of["fp16"] == bytes_of["bf16"] < 0.6 * bytes_of["fp32"]

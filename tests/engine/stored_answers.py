@@ -2,7 +2,7 @@
 
     python tests/engine/stored_answers.py     after a change that is meant to change answers
 
-tests/golden/default-answers.npz holds, for each head, the texts in the order asked: fill-mask its
+tests/engine/default-answers.npz holds, for each head, the texts in the order asked: fill-mask its
 LIKELIEST best tokens and their log-probabilities; the encoder the first KEPT numbers of one hidden
 state; other heads their logits.
 """
@@ -21,7 +21,7 @@ from qingyu.numbers import FloatArray, log_softmax
 from qingyu.query import Query
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-STORED = GOLDEN / "default-answers.npz"
+STORED = Path(__file__).with_name("default-answers.npz")
 SHARES = {"fill-mask": 120, "": 60, "nli": 40, "sentiment": 40, "similar": 20, "ner": 20}
 PAIRS = ("nli", "similar")
 LIKELIEST, KEPT = 8, 32

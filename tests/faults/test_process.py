@@ -131,7 +131,7 @@ def test_a_bundle_damaged_under_the_service(tmp_path: Path) -> None:
 
 def damage(path: Path) -> None:
     """Other bytes under the same name, and a manifest that looks changed but is not right."""
-    weights = path / "weights.bin"
+    weights = path / "encoder.safetensors"
     garbage = tmp_copy(weights)
     garbage.write_bytes(bytes(weights.stat().st_size))
     garbage.replace(weights)

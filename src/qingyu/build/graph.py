@@ -1,65 +1,56 @@
-"""An ONNX graph being written: nodes in memory, weights streamed to one file beside it.
+"""An ONNX graph being written: nodes in memory, weights in the safetensors files beside it.
 
-Weights never pile up in memory. Each is appended to the bundle's weight file as it comes, and the
-graph keeps where it lies (ONNX external data), so that building needs the room of one tensor and
-loading can map the file.
+Weights never pile up in memory. Each is appended to a file as it comes, and the graph keeps its
+name; where it lies (ONNX external data) is written when the file is whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from qingyu.plan import Product, Table
+from qingyu.tensors import Place, TensorFile, TensorWriter
+
 OPSET = 24
 MICROSOFT_OPSET = 1
 IR_VERSION = 10
-ALIGNMENT = 64  # a cache line, and what ONNX Runtime asks of mapped tensors is less
-INLINE_BYTES = 256  # smaller constants live in the graph itself
 
+Tensors: TypeAlias = TensorWriter | TensorFile
+"""A file of tensors, being written or finished."""
 
-class WeightFile:
-    """The one file that holds every large tensor of a bundle; appended to, never read.
-
-    Tensors appended under the same key are stored once (tied embeddings).
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
-        self._file: BinaryIO = path.open("xb")
-        self._places: dict[str, tuple[int, int]] = {}
-
-    def append(self, key: str, array: NDArray[Any]) -> tuple[int, int]:
-        """Store `array` (C order, little endian); return its offset and length in bytes."""
-        if key not in self._places:
-            self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT))
-            offset = self._file.tell()
-            self._file.write(np.ascontiguousarray(array).tobytes())
-            self._places[key] = (offset, self._file.tell() - offset)
-        return self._places[key]
-
-    def close(self) -> None:
-        self._file.close()
+ELEMENTS = {
+    "F32": TensorProto.FLOAT, "F16": TensorProto.FLOAT16, "BF16": TensorProto.BFLOAT16,
+    "I8": TensorProto.INT8, "U8": TensorProto.UINT8, "I32": TensorProto.INT32,
+    "I64": TensorProto.INT64,
+}  # fmt: skip
 
 
 class Graph:
-    """Writes one graph; values are named by strings, as ONNX does."""
+    """Writes one graph; values are named by strings, as ONNX does.
 
-    def __init__(self, name: str, weights: WeightFile) -> None:
+    products, tables: what it multiplies and looks up, by name, as the bundle's plan tells of it
+    """
+
+    def __init__(self, name: str, own: Tensors, shared: Sequence[Tensors] = ()) -> None:
+        """New weights go to `own`; those that `shared` files hold are found there."""
         self.name = name
-        self.weights = weights
+        self.products: dict[str, Product] = {}
+        self.tables: dict[str, Table] = {}
+        self._own = own
+        self._files = (own, *shared)
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._initializers: list[onnx.TensorProto] = []
         self._shared: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._weight_names: set[str] = set()
+        self._weights: dict[str, tuple[str, Sequence[int] | None]] = {}
 
     def input(self, name: str, dtype: type[np.generic], shape: Sequence[str | int]) -> str:
         self._inputs.append(_value_info(name, dtype, shape))
@@ -85,6 +76,14 @@ class Graph:
         self._nodes.append(helper.make_node("Split", [value, sizes], names, name=stem, axis=axis))
         return names
 
+    def cut(self, value: str, *spans: tuple[int, int] | None) -> str:
+        """`value` from the first to before the second index of each axis; None keeps an axis."""
+        kept = [(axis, *span) for axis, span in enumerate(spans) if span is not None]
+        if not kept:
+            return value
+        axes, starts, ends = (self.constant(column, np.int64) for column in zip(*kept, strict=True))
+        return self.node("Slice", value, starts, ends, axes)
+
     def microsoft(self, op: str, *inputs: str, **attributes: Any) -> str:
         """A node of ONNX Runtime's own operator set."""
         return self.node(op, *inputs, domain="com.microsoft", **attributes)
@@ -93,7 +92,7 @@ class Graph:
         return self.node("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def constant(self, values: Any, dtype: type[np.generic]) -> str:
-        """A small constant; equal ones are written once."""
+        """A small constant, in the graph itself; equal ones are written once."""
         array = np.asarray(values, dtype=dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._shared:
@@ -102,34 +101,43 @@ class Graph:
             self._shared[key] = name
         return self._shared[key]
 
-    def weight(self, name: str, array: NDArray[Any], element: int | None = None) -> str:
-        """A model weight. The same name gives the same tensor in every graph of the bundle.
+    def holds(self, name: str) -> bool:
+        """Whether one of its files has this tensor."""
+        return any(name in file for file in self._files)
 
-        `element` is ONNX's name of the type where numpy has none: bfloat16 comes as uint16.
+    def store(self, name: str, array: NDArray[Any], dtype: str = "") -> None:
+        """Append a tensor to the graph's own file; `dtype` as in `TensorWriter.append`."""
+        if not isinstance(self._own, TensorWriter):
+            raise TypeError(f"{self._own.path} is finished; {name} cannot be added")
+        self._own.append(name, array, dtype)
+
+    def weight(
+        self,
+        name: str,
+        read: Callable[[], NDArray[Any]] | None = None,
+        shape: Sequence[int] | None = None,
+        again: bool = False,
+    ) -> str:
+        """The tensor `name`, which `read` gives where no file holds it; as `shape` says, where the
+        graph is to see its numbers in another one; under a name of its own with `again`.
         """
-        if name in self._weight_names:
-            return name
-        self._weight_names.add(name)
-        if array.nbytes <= INLINE_BYTES and element is None:
-            self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-            return name
-        offset, length = self.weights.append(name, array)
-        tensor = TensorProto(name=name, dims=array.shape)
-        tensor.data_type = element or helper.np_dtype_to_tensor_dtype(array.dtype)
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (
-            ("location", self.weights.name),
-            ("offset", str(offset)),
-            ("length", str(length)),
-        ):
-            tensor.external_data.add(key=key, value=value)
-        self._initializers.append(tensor)
-        return name
+        if read is not None and not self.holds(name):
+            self.store(name, read())
+        key = name if shape is None else f"{name} {list(shape)}"
+        if again and key in self._weights:
+            key = f"{key} {len(self._weights)}"
+        self._weights[key] = (name, shape)
+        return key
 
     def save(self, path: Path) -> None:
-        """Write the graph; its weights are in the weight file already."""
+        """Write the graph; all its files are finished."""
+        external = [self._external(key, *found) for key, found in self._weights.items()]
         graph = helper.make_graph(
-            self._nodes, self.name, self._inputs, self._outputs, self._initializers
+            self._nodes,
+            self.name,
+            self._inputs,
+            self._outputs,
+            [*self._initializers, *external],
         )
         model = helper.make_model(
             graph,
@@ -141,6 +149,24 @@ class Graph:
             ],
         )
         path.write_bytes(model.SerializeToString(deterministic=True))
+
+    def _external(self, key: str, name: str, shape: Sequence[int] | None) -> TensorProto:
+        file = next(file for file in self._files if name in file)
+        place = file.place(name)
+        tensor = TensorProto(
+            name=key,
+            dims=place.shape if shape is None else shape,
+            data_type=ELEMENTS[place.dtype],
+        )
+        point(tensor, file.path.name, place)
+        return tensor
+
+
+def point(tensor: TensorProto, file: str, place: Place) -> None:
+    """Let a tensor's numbers be those at a place of a file in the graph's folder."""
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", file), ("offset", place.offset), ("length", place.bytes)):
+        tensor.external_data.add(key=key, value=str(value))
 
 
 def _value_info(

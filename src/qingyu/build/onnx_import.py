@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from qingyu import __version__, bundle
-from qingyu.build.graph import Graph, WeightFile
+from qingyu.build.graph import Graph
 from qingyu.build.sources import onnx_file
 from qingyu.build.sources.config import Config
 from qingyu.build.sources.onnx_file import Adopted
@@ -15,7 +15,9 @@ from qingyu.build.sources.tokenizer import write_tokenizer
 from qingyu.engine.batch import LANES, pack
 from qingyu.engine.session import Session
 from qingyu.errors import CheckpointError
+from qingyu.plan import Plan
 from qingyu.query import Query
+from qingyu.tensors import TensorWriter
 from qingyu.text.tokenizer import Tokenizer
 
 PRECISION = "as-is"
@@ -44,7 +46,7 @@ def write_adopted(path: Path, folder: Path, name: str) -> bundle.Manifest:
     config = Config.read(source / "config.json")
     vocabulary, positions = config.size("vocab_size"), config.size("max_position_embeddings", 512)
     folder.mkdir()
-    store = WeightFile(folder / bundle.WEIGHTS)
+    store = TensorWriter(folder / bundle.WEIGHTS)
     try:
         onnx_file.write(adopted, store, folder / bundle.ENCODER)
     finally:
@@ -74,6 +76,7 @@ def write_adopted(path: Path, folder: Path, name: str) -> bundle.Manifest:
         ),
         heads=heads,
         files={},
+        plan=Plan("as-is"),
         source=source.resolve().name,
         created_by=f"qingyu {__version__}",
         path=folder,

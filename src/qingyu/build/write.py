@@ -1,26 +1,22 @@
-"""The files of a bundle: graphs, weights and tokenizer of one checkpoint at one precision."""
+"""The files of a bundle: weights, graphs, tokenizer and plan of one checkpoint at one precision."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from qingyu import __version__, bundle
-from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.registry import family
 from qingyu.build.families.t5 import T5
-from qingyu.build.graph import Graph, WeightFile
-from qingyu.build.layers import Layers, Layout
-from qingyu.build.precisions.base import OTHER, Origin, Precision
+from qingyu.build.graphs import Graphs
+from qingyu.build.precisions.base import Precision
 from qingyu.build.precisions.calibrate import Calibrating
-from qingyu.build.precisions.registry import of_heads
 from qingyu.build.sources.checkpoint import Checkpoint
 from qingyu.build.sources.tokenizer import write_tokenizer
+from qingyu.tensors import TensorWriter
 
 CALIBRATION = "calibrate.onnx"
-INPUTS = ("input_ids", "token_type_ids", "position_ids")
 
 
 def write(
@@ -37,27 +33,33 @@ def write(
     """
     folder.mkdir()
     model = family(checkpoint.config, checkpoint.weights)
-    store = WeightFile(folder / bundle.WEIGHTS)
-    heads = {}
-    try:
-        read = _encoder(model, precision, store, folder / bundle.ENCODER)
+    heads = list(model.heads())
+    infos: dict[str, bundle.HeadInfo] = {}
+    told = None
+    with ExitStack() as stack:
+
+        def opened(file: str) -> TensorWriter:
+            return stack.enter_context(closing(TensorWriter(folder / file)))
+
+        graphs = Graphs(model, precision, opened(bundle.WEIGHTS))
+        branches = {model.layers if head.branch is None else head.branch for head in heads}
+        graphs.write_segments(sorted({*branches, model.layers}))
+        own: dict[str, TensorWriter] = {}
+        for head in heads:
+            owner = head.owner or head.name
+            if owner not in own:
+                own[owner] = opened(bundle.head_weights(owner))
+            infos[head.name] = graphs.write_head(head, own[owner])
+        if isinstance(model, T5):
+            infos["text2text"] = info = model.decoder_head(bundle.head_weights("text2text"))
+            graphs.files |= model.decoder(opened(info.weights), graphs.encoder, precision)
         if calibrate is not None:
-            _encoder(model, calibrate, store, folder / CALIBRATION)
-        for head in model.heads():
-            graph = Graph(head.name, store)
-            states = graph.input("hidden", np.float32, ["rows", model.hidden])
-            logits = head.write(Layers(graph, of_heads(precision), {states: read}), states)
-            graph.output(logits, "logits", ["rows", "outputs"])
-            file = f"head-{head.name}.onnx"
-            graph.save(folder / file)
-            heads[head.name] = bundle.HeadInfo(
-                file, head.kind, head.labels, head.problem, head.unit
-            )
-        heads |= model.decoder(store, precision, folder)
-    finally:
-        store.close()
-    out = folder / bundle.TOKENIZER
-    write_tokenizer(checkpoint.folder, out, model.vocabulary, checkpoint.words)
+            told = graphs.write_calibration(calibrate, heads, list(own.values()))
+    graphs.save(folder)
+    if told is not None:
+        told.save(folder / CALIBRATION)
+    words = folder / bundle.TOKENIZER
+    write_tokenizer(checkpoint.folder, words, model.vocabulary, checkpoint.words)
     return bundle.Manifest(
         name=name,
         family=checkpoint.config.model_type,
@@ -71,8 +73,9 @@ def write(
             max_positions=model.positions,
             parameters=checkpoint.weights.parameters(),
         ),
-        heads=heads,
+        heads=infos,
         files={},
+        plan=model.plan(*graphs.told()),
         source=checkpoint.name,
         created_by=f"qingyu {__version__}",
         path=folder,
@@ -87,14 +90,3 @@ def with_files(manifest: bundle.Manifest) -> bundle.Manifest:
         if path.name not in (bundle.MANIFEST, bundle.CARD, bundle.REPORT, CALIBRATION)
     }
     return replace(manifest, files=files)
-
-
-def _encoder(model: Encoder | T5, precision: Precision, store: WeightFile, path: Path) -> Origin:
-    """Write the encoder; return what is known of the hidden states that it gives out."""
-    graph = Graph("encoder", store)
-    layers = Layers(graph, precision)
-    inputs = [graph.input(name, np.int64, ["tokens"]) for name in INPUTS]
-    hidden = model.encoder(layers, Layout(graph), *inputs)
-    graph.output(hidden, "hidden", ["rows", model.hidden])
-    graph.save(path)
-    return replace(layers.origins.get(hidden, OTHER), name="hidden")

@@ -105,7 +105,7 @@ def build(
     ] = "",
 ) -> None:
     """把检查点转成模型包，并报告代价 / Turn a checkpoint into a bundle and tell what it cost."""
-    _require_tools()
+    require_onnx()
     from qingyu.build.pipeline import Options
     from qingyu.build.shrink.prune import Pruning
 
@@ -142,7 +142,8 @@ def _numbers(text: str | None) -> tuple[int, ...] | None:
         raise typer.BadParameter(message) from None
 
 
-def _require_tools() -> None:
+def require_onnx() -> None:
+    """Raises BuildError where onnx, which writing graphs needs, is not installed."""
     try:
         import onnx  # noqa: F401
     except ModuleNotFoundError as error:

@@ -93,6 +93,29 @@ def verify(
         raise typer.Exit(console.FAILURE)
 
 
+@app.command()
+def upgrade(
+    models: Annotated[
+        list[str], typer.Argument(help="模型名或目录 / Names or directories of bundles.")
+    ],
+) -> None:
+    """把旧格式的模型包改写成新格式，答案不变 / Rewrite bundles of the old format, equal answers.
+
+    每个模型包要么全部改写，要么原样不动。需要构建工具：pip install "qingyu[build]"
+
+    Each is rewritten whole or left as it is. Needs the build tools: pip install "qingyu[build]"
+    """
+    from qingyu import bundle
+    from qingyu.cli.build import require_onnx
+
+    require_onnx()
+    from qingyu.build import upgrade as build_upgrade
+
+    for model in models:
+        manifest = build_upgrade.upgrade(bundle.find(model))
+        typer.echo(f"{manifest.name}  格式 / format {manifest.format}")
+
+
 def _summary(manifest: Manifest) -> dict[str, Any]:
     return {
         "name": manifest.name,

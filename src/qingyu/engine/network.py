@@ -64,8 +64,9 @@ class Network:
         """Give the engine's memory back; nothing is run afterwards."""
         self.engine.close()
 
-    def _turn(self, query: Query) -> tuple[int, str]:
-        return self._manifest.branch(query.head), query.head
+    def _turn(self, query: Query) -> tuple[int, str, str]:
+        layers = self._manifest.heads[query.head].layers if query.head else ""
+        return self._manifest.branch(query.head), layers, query.head
 
     def _of_engine(self, query: Query) -> Query:
         """A decoder reads hidden states, which is all that an engine gives it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from itertools import groupby
 
 from qingyu.bundle import Manifest
 from qingyu.engine.backend import Refusal
@@ -20,19 +22,21 @@ def refusal(manifest: Manifest) -> Refusal | None:
 class OnnxEngine:
     """The shared layers run once a batch, as far as its heads read; then a graph a head.
 
-    A head's session is made when it is first wanted.
+    A session of a head, or of its own layers, is made when it is first wanted.
     """
 
     name = "onnx"
 
-    def __init__(self, manifest: Manifest, threads: int | None = None) -> None:
-        """Raises BundleError where a graph cannot be read."""
+    def __init__(self, manifest: Manifest, threads: int | None = None, pack: bool = True) -> None:
+        """`pack` as in `Session`. Raises BundleError where a graph cannot be read."""
         self._manifest = manifest
         self._threads = threads
+        self._pack = pack
         self._segments = {
-            end: Session(manifest.path / file, threads) for end, file in manifest.segments.items()
+            end: Session(manifest.path / file, threads, pack)
+            for end, file in manifest.segments.items()
         }
-        self._heads: dict[str, Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
     @property
@@ -46,43 +50,60 @@ class OnnxEngine:
         groups = [(group.head, batch.part(group.first, group.end)) for group in batch.groups]
         states: FloatArray | None = None
         for end, segment in self._segments.items():
-            going = [self._read(head, part, end) for head, part in groups]
-            given = feeds(PackedBatch.joined(going))
+            final = end == self._manifest.sizes.num_layers
+            read = [part.asking_all() if self._all(head, final) else part for head, part in groups]
+            given = feeds(PackedBatch.joined(read))
             hidden = segment.run(given if states is None else given | {"hidden": states})
-            while groups and self._manifest.branch(groups[0][0]) == end:
-                count = len(going.pop(0).positions)
-                answers.append(self._answer(*groups.pop(0), hidden[:count]))
-                hidden = hidden[count:]
+            leaving = [group for group in groups if self._manifest.branch(group[0]) == end]
+            if leaving != groups[: len(leaving)]:
+                raise ValueError("groups should stand in the order of the layers they read")
+            for layers, members in groupby(leaving, key=lambda group: self._layers(group[0])):
+                hidden = self._answer(list(members), layers, final, hidden, answers)
+            groups, states = groups[len(leaving) :], hidden
             if not groups:
                 return answers
-            states = hidden
-        raise ValueError("groups should stand in the order of the layers they read")
+        raise ValueError("a head branches off where no segment ends")
 
     def close(self) -> None:
         """See `Engine`. A batch under way keeps its sessions until it is done."""
-        self._segments, self._heads = {}, {}
+        self._segments, self._sessions = {}, {}
 
-    def _read(self, head: str, part: PackedBatch, end: int) -> PackedBatch:
-        """The sequences of a head, asked for the rows that it, or the next layer, reads of what
-        layer `end` gives: those asked for at the end, else all.
+    def _layers(self, head: str) -> str:
+        """The graph of a head's own layers; "" where it has none."""
+        return self._manifest.heads[head].layers if head else ""
+
+    def _all(self, head: str, final: bool) -> bool:
+        """Whether all rows of a segment are read, not only those asked for."""
+        return not final or self._layers(head) != ""
+
+    def _answer(
+        self,
+        members: Sequence[tuple[str, PackedBatch]],
+        layers: str,
+        final: bool,
+        hidden: FloatArray,
+        answers: list[FloatArray],
+    ) -> FloatArray:
+        """Add what heads that share their own layers, or have none, say to the first of the rows
+        in `hidden`; return the other rows.
         """
-        more_layers = end < self._manifest.sizes.num_layers or self._own_layers(head)
-        return part.asking_all() if more_layers else part
+        asked = PackedBatch.joined([part for _, part in members])
+        count = int(asked.lengths.sum()) if layers or not final else len(asked.positions)
+        rows, rest = hidden[:count], hidden[count:]
+        if layers:
+            rows = self._session(layers).run({"hidden": rows, **layout(asked)})
+        elif not final:
+            rows = rows[layout(asked)["rows"]]
+        for head, part in members:
+            mine, rows = rows[: len(part.positions)], rows[len(part.positions) :]
+            file = self._manifest.heads[head].file if head else ""
+            answers.append(self._session(file).run({"hidden": mine}) if file else mine)
+        return rest
 
-    def _own_layers(self, head: str) -> int:
-        return self._manifest.heads[head].own_layers if head else 0
-
-    def _answer(self, head: str, asked: PackedBatch, hidden: FloatArray) -> FloatArray:
-        """What a head says to the rows asked for, of the hidden states that `_read` wanted."""
-        if self._own_layers(head):
-            return self._session(head).run({"hidden": hidden, **layout(asked)})
-        if len(hidden) != len(asked.positions):
-            hidden = hidden[layout(asked)["rows"]]
-        return self._session(head).run({"hidden": hidden}) if head else hidden
-
-    def _session(self, head: str) -> Session:
+    def _session(self, file: str) -> Session:
         with self._lock:
-            if head not in self._heads:
-                path = self._manifest.path / self._manifest.heads[head].file
-                self._heads[head] = Session(path, self._threads)
-            return self._heads[head]
+            if file not in self._sessions:
+                self._sessions[file] = Session(
+                    self._manifest.path / file, self._threads, self._pack
+                )
+            return self._sessions[file]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from qingyu.build.families.encoder import Encoder, LayerNames
+from qingyu.build.families.encoder import Encoder
 from qingyu.build.heads import Classifier, MaskedLanguageModel
 from qingyu.build.layers import Layers, Layout
+from qingyu.build.naming import LayerNames
+from qingyu.build.parts import Linear
 from qingyu.build.sources.config import Config
 from qingyu.build.sources.weights import Weights
 
@@ -44,9 +46,9 @@ class Albert(Encoder):
         layers = Layers(layers.graph, layers.precision.calibrated({}))
         return super().encoder(layers, layout, input_ids, token_type_ids, positions)
 
-    def widened(self, layers: Layers, x: str) -> str:
+    def projection(self) -> Linear | None:
         name = f"{self.prefix}encoder.embedding_hidden_mapping_in"
-        return layers.linear(x, self.linear(name, self.hidden, self.embedding))
+        return self.linear(name, self.hidden, self.embedding)
 
     def masked_lm(self) -> MaskedLanguageModel | None:
         if "predictions.dense.weight" not in self.weights:

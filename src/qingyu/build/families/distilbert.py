@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from qingyu.build.families.encoder import Encoder, LayerNames, no_types
+from qingyu.build.families.encoder import Encoder, no_types
 from qingyu.build.heads import Classifier, MaskedLanguageModel
-from qingyu.build.precisions.base import Matrix
+from qingyu.build.naming import LayerNames
+from qingyu.build.parts import Matrix
 
 
 class DistilBert(Encoder):
@@ -19,6 +20,7 @@ class DistilBert(Encoder):
         "intermediate_size": "hidden_dim",
         "hidden_act": "activation",
     }
+    STEM = "transformer.layer"
     LAYER = LayerNames(
         "attention.q_lin",
         "attention.k_lin",
@@ -29,9 +31,6 @@ class DistilBert(Encoder):
         "ffn.lin2",
         "output_layer_norm",
     )
-
-    def layer_stem(self, index: int) -> str:
-        return f"{self.prefix}transformer.layer.{index}"
 
     def type_table(self, width: int) -> Matrix:
         return no_types(width)

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from qingyu.build.families.encoder import Encoder
 from qingyu.build.heads import Classifier, MaskedLanguageModel
-from qingyu.build.layers import Layers
+from qingyu.build.parts import Linear
 
 
 class Electra(Encoder):
     MODEL = "electra"
 
-    def widened(self, layers: Layers, x: str) -> str:
+    def projection(self) -> Linear | None:
         if self.embedding == self.hidden:
-            return x
-        name = f"{self.prefix}embeddings_project"
-        return layers.linear(x, self.linear(name, self.hidden, self.embedding))
+            return None
+        return self.linear(f"{self.prefix}embeddings_project", self.hidden, self.embedding)
 
     def masked_lm(self) -> MaskedLanguageModel | None:
         if "generator_predictions.dense.weight" not in self.weights:

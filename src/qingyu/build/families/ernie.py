@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qingyu.build.families.bert import Bert
-from qingyu.build.precisions.base import Matrix, Vector
+from qingyu.build.parts import Matrix, Vector
 
 
 class Ernie(Bert):

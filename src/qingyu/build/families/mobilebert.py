@@ -6,16 +6,18 @@ Its normalisation is usually a gain and a bias alone. Neighbouring words' embedd
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from qingyu.build.families.encoder import TABLE, Encoder
+from qingyu.build.families.encoder import Encoder
 from qingyu.build.heads import Classifier
-from qingyu.build.layers import Layers, Layout, Linear, Norm
-from qingyu.build.precisions.base import Matrix, Vector
+from qingyu.build.layers import Layers, Layout
+from qingyu.build.parts import Linear, Norm, Vector
 from qingyu.build.sources.config import Config
 from qingyu.build.sources.weights import Weights
+from qingyu.plan import Function, HeadPlan, Product
 
 
 @dataclass(frozen=True)
@@ -25,28 +27,33 @@ class SplitVocabulary:
     """
 
     transform: Linear
-    activation: str
+    activation: Function
     norm: Norm
-    table: Matrix
-    rest: Matrix
-    bias: Vector
+    table: Linear
+    rest: Linear
+    bias_name: str
+    read_bias: Callable[[], Vector]
 
     def __call__(self, layers: Layers, hidden: str) -> str:
-        graph, width = layers.graph, self.table.shape[1]
+        graph, width, more = layers.graph, self.table.inputs, self.rest.inputs
         x = layers.norm(layers.activated(hidden, self.transform, self.activation), self.norm)
-        sizes = graph.constant([width, len(self.rest)], np.int64)
+        sizes = graph.constant([width, more], np.int64)
         first, rest = graph.split(x, sizes, 2)
         precision = layers.precision
-        scores = precision.operand(graph, first).tied_product(TABLE, self.table)
-        if len(self.rest):
-            own = np.ascontiguousarray(self.rest.T)
-            more = precision.operand(graph, rest).product("vocabulary.rest", own)
-            scores = graph.node("Add", scores, more)
-        return layers.add(scores, "vocabulary.bias", self.bias)
+        scores = precision.operand(graph, first, self.table.name).tied_product(self.table)
+        if more:
+            scores = graph.node("Add", scores, layers.linear(rest, self.rest))
+        return graph.node("Add", scores, graph.weight(self.bias_name, self.read_bias))
+
+    def plan(self, products: Mapping[str, Product]) -> HeadPlan | None:
+        """None: only its graph knows it."""
+        del products
+        return None
 
 
 class MobileBert(Encoder):
     MODEL = "mobilebert"
+    architecture = "mobilebert"
 
     def __init__(self, config: Config, weights: Weights) -> None:
         super().__init__(config, weights)
@@ -62,7 +69,7 @@ class MobileBert(Encoder):
 
     def embeddings(self, layers: Layers, ids: str, types: str, positions: str) -> str:
         graph, stem = layers.graph, f"{self.prefix}embeddings"
-        words = layers.precision.lookup(graph, ids, TABLE, self.table())
+        words = layers.precision.tied_lookup(graph, ids, self.table())
         if self.trigrams:
             words = self._neighbours(layers, words, positions)
         if self.trigrams or self.embedding != self.hidden:
@@ -93,9 +100,10 @@ class MobileBert(Encoder):
         names, graph = self.layer_names(index), layers.graph
         narrow, asked, source = self._narrowed(layers, x, stem)
         inputs = width if self.narrow_attention else self.hidden
-        query, key = (self.linear(name, width, width) for name in (names.query, names.key))
+        parts = [self.linear(name, width, width) for name in (names.query, names.key)]
+        query_key = Linear.stacked(f"{self.bare(stem)}.attention.self.query_key", parts)
         value = self.linear(names.value, width, inputs)
-        mixed = layers.mixed(asked, source, query, key, value, self.heads_per_layer, layout)
+        mixed = layers.mixed(asked, source, query_key, value, self.heads_per_layer, layout)
         if last:
             x, narrow, mixed = (
                 graph.node("Gather", rows, layout.rows, axis=0) for rows in (x, narrow, mixed)
@@ -150,8 +158,16 @@ class MobileBert(Encoder):
             activation=self.activation,
             norm=self.norm(f"{stem}.transform.LayerNorm"),
             table=self.table(),
-            rest=self.weights.get(f"{stem}.dense.weight", rest, self.vocabulary),
-            bias=self.weights.get(f"{stem}.bias", self.vocabulary),
+            rest=Linear(
+                f"{stem}.dense",
+                self.vocabulary,
+                rest,
+                lambda: np.ascontiguousarray(
+                    self.weights.get(f"{stem}.dense.weight", rest, self.vocabulary).T
+                ),
+            ),
+            bias_name=f"{stem}.bias",
+            read_bias=lambda: self.weights.get(f"{stem}.bias", self.vocabulary),
         )
 
     def sequence_classifier(self) -> Classifier | None:

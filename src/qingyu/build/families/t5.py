@@ -9,19 +9,19 @@ bias that depends on their distance.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from qingyu import bundle
-from qingyu.build.graph import Graph, WeightFile
+from qingyu.build.graph import Graph, Tensors
 from qingyu.build.heads import Head
-from qingyu.build.layers import Layers, Layout, Linear
-from qingyu.build.precisions.base import Matrix, Precision, Vector
+from qingyu.build.layers import Layers, Layout
+from qingyu.build.parts import Linear, Matrix
+from qingyu.build.precisions.base import Precision
 from qingyu.build.sources.config import Config
 from qingyu.build.sources.weights import Weights
+from qingyu.plan import Function, Plan, Product, Table
 
-TABLE = "embeddings.word"
 KEYS = {
     "hidden_size": "d_model",
     "num_hidden_layers": "num_layers",
@@ -30,7 +30,7 @@ KEYS = {
     "layer_norm_eps": "layer_norm_epsilon",
     "max_position_embeddings": "n_positions",
 }
-GATED = {"gated-gelu": "gelu_new"}
+GATED: dict[str, Function] = {"gated-gelu": "gelu_tanh"}
 POSITIONS = 512  # no table limits them; this is what the models were trained on
 
 
@@ -64,12 +64,13 @@ class T5:
         """Hidden states of the requested rows, [rows, hidden]."""
         del token_type_ids, positions
         graph = layers.graph
-        x = layers.precision.lookup(graph, input_ids, TABLE, self._table())
+        x = layers.precision.tied_lookup(graph, input_ids, self._table())
         bias = self._encoder_bias(graph, layout)
         for index in range(self.layers):
             stem = f"encoder.block.{index}.layer"
-            operand = layers.operand(self._norm(layers, x, f"{stem}.0.layer_norm"))
-            q, k, v = layers.parted(operand, layout, *self._projections(f"{stem}.0.SelfAttention"))
+            qkv = self._qkv(f"{stem}.0.SelfAttention")
+            product = layers.linear(self._norm(layers, x, f"{stem}.0.layer_norm"), qkv)
+            q, k, v = layers.parted(product, self.width, 3, layout)
             rows = layers.attended((q, k, v), self.heads_per_layer, layout, bias=bias, scale=1.0)
             x = self._added(layers, x, rows, f"{stem}.0.SelfAttention.o", self.width)
             x = self._feed_forward(layers, x, f"{stem}.1")
@@ -80,21 +81,27 @@ class T5:
         """None that reads single rows: the decoder reads them all (`decoder`)."""
         yield from ()
 
-    def decoder(
-        self, store: WeightFile, precision: Precision, folder: Path
-    ) -> dict[str, bundle.HeadInfo]:
-        """Write what generates text, and name it."""
-        graph = Graph("cross", store)
-        states = graph.input("hidden", np.float32, ["tokens", self.hidden])
-        graph.output(
-            self._cross(Layers(graph, precision), states), "cross", ["parts", "h", "t", "w"]
+    def plan(self, products: dict[str, Product], tables: dict[str, Table]) -> Plan:
+        """None but its name: only the graphs know it."""
+        del products, tables
+        return Plan("t5")
+
+    def decoder(self, own: Tensors, shared: Tensors, precision: Precision) -> dict[str, Graph]:
+        """Graphs of what generates text, by file; new weights go to `own`."""
+        cross = Graph("cross", own, [shared])
+        states = cross.input("hidden", np.float32, ["tokens", self.hidden])
+        cross.output(
+            self._cross(Layers(cross, precision), states), "cross", ["parts", "h", "t", "w"]
         )
-        graph.save(folder / bundle.CROSS)
-        graph = Graph("decoder", store)
-        self._step(Layers(graph, precision))
-        graph.save(folder / bundle.DECODER)
-        head = bundle.HeadInfo(bundle.DECODER, "text2text", start_id=self.start, end_id=self.end)
-        return {"text2text": head}
+        step = Graph("decoder", own, [shared])
+        self._step(Layers(step, precision))
+        return {bundle.CROSS: cross, bundle.DECODER: step}
+
+    def decoder_head(self, weights: str) -> bundle.HeadInfo:
+        """The head that generates text, its weights in the file of this name."""
+        return bundle.HeadInfo(
+            bundle.DECODER, "text2text", start_id=self.start, end_id=self.end, weights=weights
+        )
 
     def _cross(self, layers: Layers, states: str) -> str:
         """Keys and values of all layers, [2 * layers, heads, tokens, head width]."""
@@ -102,12 +109,12 @@ class T5:
         stems = [
             f"decoder.block.{index}.layer.1.EncDecAttention" for index in range(self.decoder_layers)
         ]
-        matrices = [
-            self.weights.get(f"{stem}.{part}.weight", self.width, self.hidden)
+        linears = [
+            self._linear(f"{stem}.{part}", self.width, self.hidden)
             for stem in stems
             for part in ("k", "v")
         ]
-        product = layers.operand(states).product("decoder.cross", np.concatenate(matrices))
+        product = layers.linear(states, Linear.stacked("decoder.cross", linears))
         shape = [-1, 2 * self.decoder_layers, self.heads_per_layer, self.head_width]
         parts = graph.node("Reshape", product, graph.constant(shape, np.int64))
         return graph.node("Transpose", parts, perm=[1, 2, 0, 3])
@@ -125,7 +132,7 @@ class T5:
         cross = graph.input(
             "cross", np.float32, [parts, self.heads_per_layer, "tokens", self.head_width]
         )
-        x = layers.precision.lookup(graph, ids, TABLE, self._table())
+        x = layers.precision.tied_lookup(graph, ids, self._table())
         bias = self._decoder_bias(graph, past)
         present = []
         for index in range(self.decoder_layers):
@@ -143,10 +150,8 @@ class T5:
         self, layers: Layers, x: str, past: str, bias: str, stem: str, index: int
     ) -> tuple[str, list[str]]:
         graph = layers.graph
-        operand = layers.operand(self._norm(layers, x, f"{stem}.0.layer_norm"))
-        linears = self._projections(f"{stem}.0.SelfAttention")
-        matrix = np.concatenate([linear.matrix for linear in linears])
-        product = operand.product(f"{linears[0].name}.stacked", matrix)
+        normed = self._norm(layers, x, f"{stem}.0.layer_norm")
+        product = layers.linear(normed, self._qkv(f"{stem}.0.SelfAttention"))
         sizes = graph.constant([self.width] * 3, np.int64)
         shape = graph.constant([0, self.heads_per_layer, 1, self.head_width], np.int64)
         q, k, v = (graph.node("Reshape", part, shape) for part in graph.split(product, sizes, 3))
@@ -163,10 +168,10 @@ class T5:
 
     def _attend_source(self, layers: Layers, x: str, cross: str, stem: str, index: int) -> str:
         graph, name = layers.graph, f"{stem}.1.EncDecAttention"
-        operand = layers.operand(self._norm(layers, x, f"{stem}.1.layer_norm"))
-        matrix = self.weights.get(f"{name}.q.weight", self.width, self.hidden)
+        normed = self._norm(layers, x, f"{stem}.1.layer_norm")
+        product = layers.linear(normed, self._linear(f"{name}.q", self.width, self.hidden))
         shape = graph.constant([0, self.heads_per_layer, self.head_width], np.int64)
-        q = graph.node("Reshape", operand.product(f"{name}.q", matrix), shape)
+        q = graph.node("Reshape", product, shape)
         q = graph.node("Transpose", q, perm=[1, 0, 2])  # [heads, texts, head width]
         keys, values = (self._part(graph, cross, 2 * index + i) for i in range(2))
         scores = graph.node("MatMul", q, graph.node("Transpose", keys, perm=[0, 2, 1]))
@@ -184,7 +189,7 @@ class T5:
             rows = layers.graph.node("Mul", gate_rows, inner)
         else:
             inner_linear = self._linear(f"{name}.wi", self.feed_forward, self.hidden)
-            rows = layers.activated(y, inner_linear, self.projection)
+            rows = layers.activated(y, inner_linear, "relu")
         return self._added(layers, x, rows, f"{name}.wo", self.feed_forward)
 
     def _added(self, layers: Layers, x: str, rows: str, name: str, inputs: int) -> str:
@@ -194,12 +199,13 @@ class T5:
     def _scores(self, layers: Layers, x: str) -> str:
         operand_of = layers.precision.operand
         if not self.tied and "lm_head.weight" in self.weights:
-            head = self.weights.get("lm_head.weight", self.vocabulary, self.hidden)
-            return operand_of(layers.graph, x).tied_product("vocabulary.word", head)
+            head = self._linear("lm_head", self.vocabulary, self.hidden)
+            return operand_of(layers.graph, x, head.name).tied_product(head)
         if self.tied:
             scale = layers.graph.constant(self.hidden**-0.5, np.float32)
             x = layers.graph.node("Mul", x, scale)
-        return operand_of(layers.graph, x).tied_product(TABLE, self._table())
+        table = self._table()
+        return operand_of(layers.graph, x, table.name).tied_product(table)
 
     def _encoder_bias(self, graph: Graph, layout: Layout) -> str:
         """[1, heads, longest, longest]: what each distance adds to a score."""
@@ -214,7 +220,7 @@ class T5:
         distance = graph.node("Sub", keys, queries)
         distance = graph.node("Clip", distance, graph.constant(-reach, np.int64), far)
         rows = graph.node("Add", distance, far)
-        bias = graph.node("Gather", graph.weight("encoder.distances", table), rows, axis=0)
+        bias = graph.node("Gather", graph.weight("encoder.distances", lambda: table), rows, axis=0)
         bias = graph.node("Transpose", bias, perm=[2, 0, 1])
         return graph.node("Unsqueeze", bias, graph.constant([0], np.int64))
 
@@ -225,7 +231,9 @@ class T5:
         end = self._one(graph, -1)
         behind = graph.node("Range", count, end, end)  # past, past - 1, ..., 0
         behind = graph.node("Min", behind, graph.constant(self.farthest, np.int64))
-        bias = graph.node("Gather", graph.weight("decoder.distances", table), behind, axis=0)
+        bias = graph.node(
+            "Gather", graph.weight("decoder.distances", lambda: table), behind, axis=0
+        )
         bias = graph.node("Transpose", bias, perm=[1, 0])
         return graph.node("Unsqueeze", bias, graph.constant([0, 2], np.int64))
 
@@ -237,22 +245,26 @@ class T5:
         table = self.weights.get(name, self.buckets, self.heads_per_layer)
         return table[buckets(distances, self.buckets, self.farthest, two_sided)]
 
-    def _projections(self, stem: str) -> list[Linear]:
-        return [self._linear(f"{stem}.{part}", self.width, self.hidden) for part in "qkv"]
+    def _qkv(self, stem: str) -> Linear:
+        parts = [self._linear(f"{stem}.{part}", self.width, self.hidden) for part in "qkv"]
+        return Linear.stacked(f"{stem}.qkv", parts)
 
     def _linear(self, name: str, outputs: int, inputs: int) -> Linear:
-        return Linear(name, self.weights.get(f"{name}.weight", outputs, inputs), None)
+        return Linear(
+            name, outputs, inputs, lambda: self.weights.get(f"{name}.weight", outputs, inputs)
+        )
 
     def _norm(self, layers: Layers, x: str, name: str) -> str:
-        gain: Vector = self.weights.get(f"{name}.weight", self.hidden)
-        weight = layers.graph.weight(f"{name}.weight", gain)
+        weight = layers.graph.weight(
+            f"{name}.weight", lambda: self.weights.get(f"{name}.weight", self.hidden)
+        )
         return layers.graph.node(
             "SimplifiedLayerNormalization", x, weight, epsilon=self.epsilon, axis=-1
         )
 
-    def _table(self) -> Matrix:
-        name = "shared.weight" if "shared.weight" in self.weights else "encoder.embed_tokens.weight"
-        return self.weights.get(name, self.vocabulary, self.hidden)
+    def _table(self) -> Linear:
+        name = "shared" if "shared.weight" in self.weights else "encoder.embed_tokens"
+        return self._linear(name, self.vocabulary, self.hidden)
 
     def _flat(self, graph: Graph) -> str:
         return graph.constant([-1, self.width], np.int64)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from qingyu.build.heads import Classifier, Head, described_heads
-from qingyu.build.layers import Linear
 from qingyu.build.notes import Note
+from qingyu.build.parts import Linear
 from qingyu.build.sources.config import Config
 from qingyu.build.sources.weights import Weights
 from qingyu.errors import CheckpointError

@@ -23,7 +23,8 @@ def compare(manifest: Manifest, before: Observation, after: Observation) -> Repo
     """{"hidden": {cosine}, head: {rows, agreement, error, ...}}, numbers rounded to 6 places.
 
     agreement  masked LM and one-label classifiers: share of rows with the same best answer;
-               several labels: share of labels decided alike; regression: correlation;
+               several labels: share of labels decided alike; regression: correlation; embeddings:
+               mean cosine;
                token classifiers: F1 of the spans, or where the samples hold too few of them to
                tell, the share of tokens with the same label
     rows       how many rows, labels or spans that share is of
@@ -69,7 +70,10 @@ def _compare_head(head: HeadInfo, before: FloatArray, after: FloatArray) -> dict
     row: dict[str, Any] = {"rows": len(before)}
     if head.problem == "regression":
         return row | {"agreement": _correlation(before, after), "largest": _largest(before, after)}
-    if head.problem == "multi_label":
+    if head.kind == "embedding":
+        lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+        return row | {"agreement": _mean((before * after).sum(axis=1) / np.maximum(lengths, 1e-12))}
+    if head.problem == "multi_label" or head.kind == "detection":
         p, q = sigmoid(before), sigmoid(after)
         return row | {"agreement": _mean((p > 0.5) == (q > 0.5)), "largest": _largest(p, q)}
     best, now = before.argmax(axis=1), after.argmax(axis=1)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from qingyu.bundle import ENCODER, TOKENIZER, Manifest
-from qingyu.engine.batch import cut, pack
+from qingyu.bundle import TOKENIZER, HeadInfo, Manifest
+from qingyu.engine.batch import PackedBatch, cut
 from qingyu.engine.generate import Decoder
 from qingyu.engine.network import MAX_BATCH_TOKENS
+from qingyu.engine.onnx import OnnxEngine
 from qingyu.engine.session import Session
 from qingyu.errors import BuildError
 from qingyu.numbers import FloatArray
@@ -88,35 +89,51 @@ def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
     `Session`.
     """
     kinds = {head.kind for head in manifest.heads.values()}
-    encoder = Session(manifest.path / ENCODER, pack=pack)
-    plain = _states(encoder, asked.plain)
-    masked = _states(encoder, asked.masked) if "masked-lm" in kinds else []
-    del encoder
-    heads = {}
+    engine = OnnxEngine(manifest, pack=pack)
+    plain = _asked(engine, asked.plain)
+    masked = _asked(engine, asked.masked) if "masked-lm" in kinds else []
+    heads = {
+        name: np.concatenate(_asked(engine, _queries_of(head, name, asked)))
+        for name, head in manifest.heads.items()
+        if head.branch is not None
+    }
+    del engine
     for name, head in manifest.heads.items():
+        if head.branch is not None:
+            continue
         if head.kind == "text2text":
             heads[name] = _followed(Decoder(manifest.path, head), asked.plain, plain)
             continue
         if head.kind == "masked-lm":
             rows = masked
-        elif head.kind == "token-classification":
-            rows = plain
-        else:
+        elif head.kind == "sequence-classification":
             rows = [states[:1] for states in plain]
+        else:
+            rows = plain
         session = Session(manifest.path / head.file, pack=pack)
         parts = [session.run({"hidden": part}) for part in _parts(np.concatenate(rows))]
         heads[name] = np.concatenate(parts)
     return Observation(np.concatenate(plain), heads)
 
 
-def _states(encoder: Session, queries: Sequence[Query]) -> list[FloatArray]:
-    states: list[FloatArray] = [np.empty((0, 0), np.float32)] * len(queries)
+def _queries_of(head: HeadInfo, name: str, asked: Probe) -> list[Query]:
+    """The same rows that a head of the encoder's end reads, asked of one that branches off."""
+    if head.kind == "correction":  # a vocabulary a row
+        return [replace(query, head=name, positions=query.positions[:1]) for query in asked.plain]
+    if head.kind == "sequence-classification":
+        return [replace(query, head=name, positions=np.array([0])) for query in asked.plain]
+    return [replace(query, head=name) for query in asked.plain]
+
+
+def _asked(engine: OnnxEngine, queries: Sequence[Query]) -> list[FloatArray]:
+    """Answers to queries of one head, in their order."""
+    answers: list[FloatArray] = [np.empty((0, 0), np.float32)] * len(queries)
     for indices in cut(queries, MAX_BATCH_TOKENS):
-        hidden = encoder.run(pack([queries[index] for index in indices]))
-        ends = np.cumsum([len(queries[index].positions) for index in indices])
-        for index, part in zip(indices, np.split(hidden, ends[:-1]), strict=True):
-            states[index] = part
-    return states
+        batch = PackedBatch.of([queries[index] for index in indices])
+        (rows,) = engine.run(batch)
+        for index, part in zip(indices, np.split(rows, np.cumsum(batch.counts)[:-1]), strict=True):
+            answers[index] = part
+    return answers
 
 
 def _followed(

@@ -1,22 +1,22 @@
 """How a layer's arithmetic is written: one pair of classes a precision, same methods.
 
 A family describes its network with these few operations and never asks which precision it is.
-Matrices come as checkpoints have them, float32 [outputs, inputs].
+What is written is told in the graph's `products` and `tables`; tensors are named and laid out as
+`docs/bundle-format.md` says, and what the graph's files hold already is taken from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, Protocol, TypeAlias
 
 from qingyu.build.graph import Graph
+from qingyu.build.parts import Linear, Vector
+from qingyu.plan import InputKind, Product, Table, WeightKind
 
-Matrix = NDArray[np.float32]
-Vector = NDArray[np.float32]
+Span: TypeAlias = tuple[int, int]
+"""Outputs of a product, from the first to before the second."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ OTHER = Origin()
 
 
 class Operand(Protocol):
-    """Rows of activations [n, inputs], made ready once for any number of matrix products."""
+    """Rows of activations [n, inputs], made ready once for the products that read them."""
 
     def take(self, rows: str) -> Operand:
         """The operand's rows at the indices `rows` (int64 [m])."""
         ...
 
-    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
-        """`x @ matrix.T + bias`, float32 [n, outputs]."""
+    def product(self, linear: Linear, part: Span | None = None) -> str:
+        """`x @ matrix.T + bias`, float32 [n, outputs], or of the outputs in `part` alone."""
         ...
 
-    def tied_product(self, name: str, table: Matrix) -> str:
-        """`x @ table.T` with the very tensor that `lookup` reads under `name`, stored once."""
+    def tied_product(self, table: Linear) -> str:
+        """`x @ table.T` with the very tensor that `tied_lookup` reads, stored once."""
         ...
 
 
@@ -50,10 +50,16 @@ class Precision(Protocol):
     name: str
     compensates: bool  # whether it wants to know how the inputs of a matrix go together
 
-    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand: ...
+    def operand(self, graph: Graph, x: str, reader: str, origin: Origin = OTHER) -> Operand:
+        """`x` made ready for the product called `reader`."""
+        ...
 
-    def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
-        """Rows `ids` (int64 [n]) of `table`, float32 [n, columns]."""
+    def lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        """Rows `ids` (int64 [n]) of a table that is only looked up, float32 [n, inputs]."""
+        ...
+
+    def tied_lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        """The same of a table that is multiplied, too."""
         ...
 
     def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
@@ -65,5 +71,29 @@ def gather(graph: Graph, table: str, rows: str) -> str:
     return graph.node("Gather", table, rows, axis=0)
 
 
-def biased(graph: Graph, x: str, name: str, bias: Vector | None) -> str:
-    return x if bias is None else graph.node("Add", x, graph.weight(name, bias))
+def tell(graph: Graph, linear: Linear, weight: WeightKind, kind: InputKind) -> None:
+    """Note a product for the plan."""
+    graph.products[linear.name] = Product(
+        linear.name, linear.outputs, linear.inputs, weight, kind, linear.bias_name
+    )
+
+
+def tell_table(graph: Graph, table: Linear, weight: WeightKind) -> None:
+    """Note a table that is only looked up for the plan."""
+    graph.tables[table.name] = Table(table.name, table.outputs, table.inputs, weight)
+
+
+def bias_of(graph: Graph, linear: Linear, part: Span | None) -> str:
+    """The bias, or that of some outputs; "" where there is none."""
+    if linear.bias_name is None:
+        return ""
+    return graph.cut(graph.weight(linear.bias_name, linear.read_bias), part)
+
+
+def float_product(
+    graph: Graph, x: str, weight: str, linear: Linear, part: Span | None = None
+) -> str:
+    """`x @ weight.T + bias` of float32 weights [outputs, inputs], which Gemm reads as they lie."""
+    bias = bias_of(graph, linear, part)
+    inputs = [x, graph.cut(weight, part), *([bias] if bias else [])]
+    return graph.node("Gemm", *inputs, transB=1)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from qingyu.build.graph import Graph
-from qingyu.build.precisions.base import OTHER, Matrix, Operand, Origin, Vector
+from qingyu.build.parts import Linear, Vector
+from qingyu.build.precisions.base import OTHER, Operand, Origin, Span, gather
 from qingyu.build.precisions.fp32 import Float32, Floats
 from qingyu.build.precisions.int4 import shrinks, span_of
 from qingyu.bundle import TOKENIZER, Manifest
@@ -32,32 +33,38 @@ class Calibrating(Float32):
     def __init__(self, products: bool = False) -> None:
         self.products = products
 
-    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
+    def operand(self, graph: Graph, x: str, reader: str, origin: Origin = OTHER) -> Operand:
+        del reader
         if origin.kind == "norm":
-            axes = graph.constant([0], np.int64)
-            largest = graph.node("ReduceMax", graph.node("Abs", x), axes, keepdims=0)
-            # Numbered, for a layer that is applied several times shares its norm.
-            graph.output(largest, f"{LARGEST}{x} {origin.name}", ["channels"])
+            self.tell(graph, x, origin.name)
         return Witnessed(graph, x) if self.products else Floats(graph, x)
+
+    @staticmethod
+    def tell(graph: Graph, x: str, norm: str) -> None:
+        """Give out the largest magnitude of each channel of `x`, which a norm gives."""
+        axes = graph.constant([0], np.int64)
+        largest = graph.node("ReduceMax", graph.node("Abs", x), axes, keepdims=0)
+        # Numbered, for a layer that is applied several times shares its norm.
+        graph.output(largest, f"{LARGEST}{x} {norm}", ["channels"])
 
 
 class Witnessed(Floats):
     """An operand that tells, for each product, sum(x_i x_j) over its rows within each span."""
 
     def take(self, rows: str) -> Operand:
-        return Witnessed(self.graph, self.graph.node("Gather", self.values, rows, axis=0))
+        return Witnessed(self.graph, gather(self.graph, self.values, rows))
 
-    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
-        if shrinks(matrix):
-            graph, width = self.graph, matrix.shape[1]
+    def product(self, linear: Linear, part: Span | None = None) -> str:
+        if shrinks(linear) and part is None:
+            graph, width = self.graph, linear.inputs
             span = span_of(width)
             fill = graph.constant([0, 0, 0, -width % span], np.int64)
             padded = graph.node("Pad", self.values, fill) if width % span else self.values
             spans = graph.node("Reshape", padded, graph.constant([0, -1, span], np.int64))
             rows = graph.node("Transpose", spans, perm=[1, 0, 2])
             gram = graph.node("MatMul", graph.node("Transpose", rows, perm=[0, 2, 1]), rows)
-            graph.output(gram, f"{GRAM}{gram} {name}", ["spans", span, span])
-        return super().product(name, matrix, bias)
+            graph.output(gram, f"{GRAM}{gram} {linear.name}", ["spans", span, span])
+        return super().product(linear, part)
 
 
 def statistics(

@@ -7,13 +7,24 @@ are widened once, as a session is made. Embedding tables stay half in memory, to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from qingyu.build.graph import Graph
-from qingyu.build.precisions.base import OTHER, Matrix, Operand, Origin, Precision, Vector
+from qingyu.build.parts import Linear, Vector
+from qingyu.build.precisions.base import (
+    OTHER,
+    Operand,
+    Origin,
+    Precision,
+    Span,
+    float_product,
+    gather,
+    tell,
+    tell_table,
+)
 from qingyu.errors import CheckpointError
 
 LARGEST_FLOAT16 = 65504.0
@@ -24,32 +35,41 @@ class Half:
 
     compensates = False
 
-    def __init__(self, name: str, element: int) -> None:
-        self.name = name
-        self.element = element
+    def __init__(self, kind: Literal["fp16", "bf16"]) -> None:
+        self.name: str = kind
+        self.kind: Literal["fp16", "bf16"] = kind
 
-    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
-        del origin
+    def operand(self, graph: Graph, x: str, reader: str, origin: Origin = OTHER) -> Operand:
+        del reader, origin
         return Halves(self, graph, x)
 
-    def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
-        rows = graph.node("Gather", self.stored(graph, name, table), ids, axis=0)
-        return graph.cast(rows, np.float32)
+    def lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        tell_table(graph, table, self.kind)
+        return graph.cast(gather(graph, self.stored(graph, table), ids), np.float32)
+
+    def tied_lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        tell(graph, table, self.kind, "float")
+        return graph.cast(gather(graph, self.stored(graph, table), ids), np.float32)
 
     def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
         del ranges
         return self
 
-    def stored(self, graph: Graph, name: str, matrix: Matrix) -> str:
+    def stored(self, graph: Graph, linear: Linear) -> str:
         """The matrix as a half-precision weight."""
-        if self.element == TensorProto.BFLOAT16:
-            return graph.weight(name, bfloat16(matrix), self.element)
-        if matrix.size and np.abs(matrix).max() > LARGEST_FLOAT16:
-            raise CheckpointError(
-                f"{name} 中有超出 float16 范围的数，请改用 bf16。",
-                f"{name} holds numbers beyond float16; use bf16.",
-            )
-        return graph.weight(name, matrix.astype(np.float16))
+        name = f"{linear.name}.weight"
+        if not graph.holds(name):
+            matrix = linear.matrix
+            if self.kind == "bf16":
+                graph.store(name, bfloat16(matrix), "BF16")
+            elif matrix.size and np.abs(matrix).max() > LARGEST_FLOAT16:
+                raise CheckpointError(
+                    f"{linear.name} 中有超出 float16 范围的数，请改用 bf16。",
+                    f"{linear.name} holds numbers beyond float16; use bf16.",
+                )
+            else:
+                graph.store(name, matrix.astype(np.float16))
+        return graph.weight(name)
 
 
 class Halves:
@@ -61,19 +81,15 @@ class Halves:
         self.values = values
 
     def take(self, rows: str) -> Operand:
-        taken = self.graph.node("Gather", self.values, rows, axis=0)
-        return Halves(self.half, self.graph, taken)
+        return Halves(self.half, self.graph, gather(self.graph, self.values, rows))
 
-    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
-        weight = self.graph.cast(self.half.stored(self.graph, name, matrix.T), np.float32)
-        product = self.graph.node("MatMul", self.values, weight)
-        if bias is None:
-            return product
-        return self.graph.node("Add", product, self.graph.weight(f"{name}.bias", bias))
+    def product(self, linear: Linear, part: Span | None = None) -> str:
+        tell(self.graph, linear, self.half.kind, "float")
+        weight = self.graph.cast(self.half.stored(self.graph, linear), np.float32)
+        return float_product(self.graph, self.values, weight, linear, part)
 
-    def tied_product(self, name: str, table: Matrix) -> str:
-        weight = self.graph.cast(self.half.stored(self.graph, name, table), np.float32)
-        return self.graph.node("Gemm", self.values, weight, transB=1)
+    def tied_product(self, table: Linear) -> str:
+        return self.product(table)
 
 
 def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qingyu.build.graph import Graph
+from qingyu.build.parts import Linear, Vector
 from qingyu.build.precisions.base import (
     OTHER,
-    Matrix,
     Operand,
     Origin,
     Precision,
-    Vector,
-    biased,
+    Span,
+    float_product,
     gather,
+    tell,
+    tell_table,
 )
 
 
@@ -23,12 +25,17 @@ class Float32:
     name = "fp32"
     compensates = False
 
-    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
-        del origin
+    def operand(self, graph: Graph, x: str, reader: str, origin: Origin = OTHER) -> Operand:
+        del reader, origin
         return Floats(graph, x)
 
-    def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
-        return gather(graph, graph.weight(name, table), ids)
+    def lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        tell_table(graph, table, "fp32")
+        return gather(graph, _weight(graph, table), ids)
+
+    def tied_lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        tell(graph, table, "fp32", "float")
+        return gather(graph, _weight(graph, table), ids)
 
     def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
         del ranges
@@ -45,11 +52,14 @@ class Floats:
     def take(self, rows: str) -> Operand:
         return Floats(self.graph, gather(self.graph, self.values, rows))
 
-    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
-        product = self.graph.node("MatMul", self.values, self.graph.weight(name, matrix.T))
-        return biased(self.graph, product, f"{name}.bias", bias)
+    def product(self, linear: Linear, part: Span | None = None) -> str:
+        tell(self.graph, linear, "fp32", "float")
+        weight = _weight(self.graph, linear)
+        return float_product(self.graph, self.values, weight, linear, part)
 
-    def tied_product(self, name: str, table: Matrix) -> str:
-        # Gemm reads the table transposed where it lies; Transpose would be folded into a copy.
-        weight = self.graph.weight(name, table)
-        return self.graph.node("Gemm", self.values, weight, transB=1)
+    def tied_product(self, table: Linear) -> str:
+        return self.product(table)
+
+
+def _weight(graph: Graph, linear: Linear) -> str:
+    return graph.weight(f"{linear.name}.weight", lambda: linear.matrix)

@@ -10,14 +10,23 @@ straight into every later layer, and they are few.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from qingyu.build.graph import Graph
-from qingyu.build.precisions.base import OTHER, Matrix, Operand, Origin, Precision, Vector
+from qingyu.build.parts import Linear, Vector
+from qingyu.build.precisions.base import (
+    OTHER,
+    Operand,
+    Origin,
+    Precision,
+    Span,
+    bias_of,
+    gather,
+    tell,
+)
 from qingyu.build.precisions.fp16 import bfloat16, widened
 from qingyu.build.precisions.int8 import Int8
 
@@ -39,12 +48,15 @@ class Int4:
         self.tables = tables or Int8()
         self.shown = shown or {}
 
-    def operand(self, graph: Graph, x: str, origin: Origin = OTHER) -> Operand:
+    def operand(self, graph: Graph, x: str, reader: str, origin: Origin = OTHER) -> Operand:
         del origin
-        return Nibbles(self, graph, x)
+        return Nibbles(self, graph, x, reader)
 
-    def lookup(self, graph: Graph, ids: str, name: str, table: Matrix) -> str:
-        return self.tables.lookup(graph, ids, name, table)
+    def lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        return self.tables.lookup(graph, ids, table)
+
+    def tied_lookup(self, graph: Graph, ids: str, table: Linear) -> str:
+        return self.tables.tied_lookup(graph, ids, table)
 
     def calibrated(self, ranges: Mapping[str, Vector]) -> Precision:
         return Int4(self.tables.calibrated(ranges), ranges)
@@ -57,46 +69,52 @@ class Nibbles:
     precision: Int4
     graph: Graph
     values: str
+    reader: str
 
     def take(self, rows: str) -> Operand:
-        return Nibbles(self.precision, self.graph, self.graph.node("Gather", self.values, rows))
+        return replace(self, values=gather(self.graph, self.values, rows))
 
-    def product(self, name: str, matrix: Matrix, bias: Vector | None = None) -> str:
-        outputs, width = matrix.shape
-        if not shrinks(matrix):
-            return self.precision.tables.operand(self.graph, self.values).product(
-                name, matrix, bias
-            )
-        packed, scales, zeros = int4_blocks(matrix, self.precision.shown.get(f"gram {name}"))
-        graph = self.graph
+    def product(self, linear: Linear, part: Span | None = None) -> str:
+        if not shrinks(linear):
+            return self._bytes().product(linear, part)
+        if part is not None:
+            raise ValueError("the layer that answers rows alone is INT8")
+        graph, name = self.graph, f"{linear.name}.weight"
+        tell(graph, linear, "int4", "block")
+        if not graph.holds(name):
+            gram = self.precision.shown.get(f"gram {linear.name}")
+            packed, scales, zeros = int4_blocks(linear.matrix, gram)
+            graph.store(name, packed)
+            graph.store(f"{name}_scale", bfloat16(scales).reshape(linear.outputs, -1), "BF16")
+            graph.store(f"{name}_zero_point", zeros)
         inputs = [
             self.values,
-            graph.weight(f"{name}.int4", packed),
-            graph.cast(
-                graph.weight(f"{name}.int4_scale", bfloat16(scales), TensorProto.BFLOAT16),
-                np.float32,
-            ),
-            graph.weight(f"{name}.int4_zero", zeros),
+            graph.weight(name),
+            graph.cast(graph.weight(f"{name}_scale"), np.float32),
+            graph.weight(f"{name}_zero_point"),
         ]
-        if bias is not None:
-            inputs += ["", graph.weight(f"{name}.bias", bias)]
+        if bias := bias_of(graph, linear, None):
+            inputs += ["", bias]
         return graph.microsoft(
             "MatMulNBits",
             *inputs,
-            K=width,
-            N=outputs,
+            K=linear.inputs,
+            N=linear.outputs,
             bits=4,
             block_size=BLOCK,
             accuracy_level=INT8_ACTIVATIONS,
         )
 
-    def tied_product(self, name: str, table: Matrix) -> str:
-        return self.precision.tables.operand(self.graph, self.values).tied_product(name, table)
+    def tied_product(self, table: Linear) -> str:
+        return self._bytes().tied_product(table)
+
+    def _bytes(self) -> Operand:
+        return self.precision.tables.operand(self.graph, self.values, self.reader)
 
 
-def shrinks(matrix: Matrix) -> bool:
+def shrinks(linear: Linear) -> bool:
     """Whether a matrix gets 4 bits; square ones keep 8."""
-    return len(set(matrix.shape)) > 1
+    return linear.outputs != linear.inputs
 
 
 def int4_blocks(

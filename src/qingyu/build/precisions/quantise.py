@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 INT8_LIMIT = 127
 UINT8_LIMIT = 255
 INT7_LIMIT = 63  # two products with an unsigned byte still fit 16 bits: 2 * 255 * 63 < 2 ** 15
-GELU_FLOOR = -0.17  # x * Phi(x) is least, -0.16997, at x = -0.7518
 MARGIN = 1.1  # samples do not show the largest number there will ever be
 SMALLEST_SHARE = 0.25  # finer steps than this share of the widest channel's only strain the weights
 

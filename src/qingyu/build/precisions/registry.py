@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from onnx import TensorProto
-
 from qingyu.build.precisions.base import Precision
 from qingyu.build.precisions.fp16 import Half
 from qingyu.build.precisions.fp32 import Float32
@@ -15,8 +13,8 @@ PRECISIONS: dict[str, Precision] = {
     precision.name: precision
     for precision in (
         Float32(),
-        Half("fp16", TensorProto.FLOAT16),
-        Half("bf16", TensorProto.BFLOAT16),
+        Half("fp16"),
+        Half("bf16"),
         Int8(),
         Int8(name="int7", limit=INT7_LIMIT),
         Int4(),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qingyu.build.heads import Classifier, Head, MaskedLanguageModel
-from qingyu.build.layers import Linear, Norm
+from qingyu.build.parts import Linear, Norm
 from qingyu.numbers import IntArray
 
 Floats: TypeAlias = NDArray[np.floating[Any]]  # of single or double precision, as what comes in
@@ -110,15 +110,18 @@ def _loss(logits: Floats, truth: IntArray | None, problem: str) -> tuple[float, 
 def _vocabulary(head: MaskedLanguageModel, hidden: Floats) -> tuple[Floats, Back]:
     units, units_back = _activated(head.activation, _linear(head.transform, hidden))
     x, x_back = _normed(head.norm, units)
+    table = head.table.matrix
 
     def back(given: Floats) -> Floats:
-        return units_back(x_back(given @ head.table)) @ head.transform.matrix
+        return units_back(x_back(given @ table)) @ head.transform.matrix
 
-    return x @ head.table.T + head.bias, back
+    return x @ table.T + head.read_bias(), back
 
 
 def _classified(head: Classifier, hidden: Floats) -> tuple[Floats, Back]:
     pooler, classifier = head.pooler, head.classifier
+    if classifier is None:
+        return hidden, lambda given: given
     if pooler is None:
         return _linear(classifier, hidden), lambda given: given @ classifier.matrix
     units, units_back = _activated(head.activation, _linear(pooler, hidden))

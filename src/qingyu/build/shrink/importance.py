@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from qingyu.build.families.encoder import Encoder
-from qingyu.build.graph import Graph, WeightFile
+from qingyu.build.graph import Graph
 from qingyu.build.heads import Head
 from qingyu.build.layers import Layers
 from qingyu.build.precisions.fp32 import Float32
@@ -26,6 +26,7 @@ from qingyu.build.sources.tokenizer import write_tokenizer
 from qingyu.engine.session import Session
 from qingyu.errors import BuildError
 from qingyu.numbers import FloatArray, IntArray
+from qingyu.tensors import TensorWriter
 from qingyu.text.tokenizer import Tokenizer
 
 INPUTS = ("input_ids", "token_type_ids", "position_ids")
@@ -121,15 +122,15 @@ def _inputs(checkpoint: Checkpoint, model: Encoder, folder: Path) -> tuple[Token
     """The tokenizer, and the embeddings, which families write in ways of their own."""
     path = folder / "tokenizer.json"
     write_tokenizer(checkpoint.folder, path, model.vocabulary, checkpoint.words)
-    store = WeightFile(folder / "weights.bin")
+    store = TensorWriter(folder / "embeddings.safetensors")
     graph = Graph("embeddings", store)
     try:
         inputs = [graph.input(name, np.int64, ["tokens"]) for name in INPUTS]
         hidden = model.embeddings(Layers(graph, Float32()), *inputs)
         graph.output(hidden, "hidden", ["tokens", model.hidden])
-        graph.save(folder / "embeddings.onnx")
     finally:
         store.close()
+    graph.save(folder / "embeddings.onnx")
     return Tokenizer(path), Session(folder / "embeddings.onnx")
 
 

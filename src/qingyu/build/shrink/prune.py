@@ -14,9 +14,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.build.families.encoder import Encoder, LayerNames
+from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.registry import family
 from qingyu.build.measure.probe import read_texts
+from qingyu.build.naming import LayerNames
 from qingyu.build.shrink.importance import Importance, importances
 from qingyu.build.sources.checkpoint import Checkpoint
 from qingyu.build.sources.config import HEAD_WIDTH
@@ -58,7 +59,7 @@ def prune(checkpoint: Checkpoint, pruning: Pruning) -> Checkpoint:
     if not pruning:
         return checkpoint
     model = family(checkpoint.config, checkpoint.weights)
-    if not isinstance(model, Encoder) or not model.prunable():
+    if not isinstance(model, Encoder) or not model.separate():
         raise _error(
             f"{checkpoint.config.model_type} 的层不能裁剪（各层共用权重，或结构特殊）",
             f"the layers of {checkpoint.config.model_type} cannot be pruned (they share weights, "

@@ -16,12 +16,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
-from qingyu.build.graph import INLINE_BYTES, IR_VERSION, WeightFile
+from qingyu.build.graph import IR_VERSION, point
 from qingyu.errors import CheckpointError
+from qingyu.tensors import TensorWriter
 
 NAMES = ("model.onnx", "onnx/model.onnx")
 PREFIX = "adopted/"
 LARGEST_FILE = 2**31 - 1  # protobuf's own limit
+INLINE_BYTES = 256  # smaller tensors stay in the graph
 LEAST_OPSET = 13  # since which axes of Unsqueeze are an input
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
 NEEDED = {"input_ids", "attention_mask"}
@@ -78,12 +80,18 @@ def read(path: Path) -> Adopted:
     return Adopted(path, model, inputs, output, rank)
 
 
-def write(adopted: Adopted, store: WeightFile, path: Path) -> None:
-    """Write the graph, its weights in `store`, with the engine's inputs and one output "hidden"."""
+def write(adopted: Adopted, store: TensorWriter, path: Path) -> None:
+    """Write the graph, its weights in `store`, which is finished by it, with the engine's inputs
+    and one output "hidden".
+    """
     model = compose.add_prefix(adopted.model, PREFIX)
     graph = model.graph
-    for tensor in graph.initializer:
-        _store(adopted.path, tensor, store)
+    moved = [tensor for tensor in graph.initializer if _store(adopted.path, tensor, store)]
+    store.close()
+    for tensor in moved:
+        kept = TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
+        point(kept, store.path.name, store.place(tensor.name))
+        tensor.CopyFrom(kept)
     del graph.input[:], graph.output[:], graph.value_info[:]
     graph.input.extend(
         helper.make_tensor_value_info(name, element, shape)
@@ -153,22 +161,18 @@ def _after(adopted: Adopted) -> Iterator[onnx.NodeProto]:
     yield helper.make_node("Cast", ["chosen"], ["hidden"], to=TensorProto.FLOAT)
 
 
-def _store(path: Path, tensor: TensorProto, store: WeightFile) -> None:
-    """Move a tensor's bytes, wherever they are, to the weight file."""
+def _store(path: Path, tensor: TensorProto, store: TensorWriter) -> bool:
+    """Copy a tensor's bytes, wherever they are, to the weight file; False for one that is small."""
     if tensor.data_location == TensorProto.EXTERNAL:
         file, offset, length = _external(path, tensor)
         data: NDArray[np.uint8] = np.memmap(file, np.uint8, "r", offset, (length,))
     elif tensor.data_type == TensorProto.STRING or tensor.ByteSize() <= INLINE_BYTES:
-        return
+        return False
     else:
         raw = tensor.raw_data or numpy_helper.to_array(tensor).tobytes()
         data = np.frombuffer(raw, np.uint8)
-    offset, length = store.append(tensor.name, data)
-    kept = TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
-    kept.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", store.name), ("offset", offset), ("length", length)):
-        kept.external_data.add(key=key, value=str(value))
-    tensor.CopyFrom(kept)
+    store.append(tensor.name, data)  # as bytes: what they stand for is the graph's own affair
+    return True
 
 
 def _external(path: Path, tensor: TensorProto) -> tuple[Path, int, int]:
