@@ -57,6 +57,7 @@ HeadKind: TypeAlias = Literal[
 ]
 Problem: TypeAlias = Literal["single_label", "multi_label", "regression"]
 Unit: TypeAlias = Literal["token", "character"]
+Pooling: TypeAlias = Literal["mean", "cls", "max", "mean-sqrt-length", "last"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,15 @@ class PhrasesInfo:
 
 
 @dataclass(frozen=True)
+class EmbeddingInfo:
+    """How the hidden states of a text become its vector, where no head does: `pooling` over all its
+    tokens, special ones included, and the tokens that are read at once, None for all that fit."""
+
+    pooling: Pooling = "mean"
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True)
 class FileInfo:
     bytes: int
     sha256: str
@@ -122,6 +132,7 @@ class Manifest:
     files: dict[str, FileInfo]
     plan: Plan | None = None
     phrases: PhrasesInfo | None = None
+    embedding: EmbeddingInfo = EmbeddingInfo()
     accuracy: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     licence: str = ""
@@ -195,6 +206,7 @@ def read_manifest(folder: Path) -> Manifest:
             heads={name: _head(head) for name, head in values["heads"].items()},
             files={name: FileInfo(**info) for name, info in values["files"].items()},
             plan=read_plan(values["plan"]) if values.get("plan") else None,
+            embedding=EmbeddingInfo(**values.get("embedding", {})),
             phrases=PhrasesInfo(**values["phrases"]) if values.get("phrases") else None,
             accuracy=dict(values["accuracy"]),
             source=str(values["source"]),

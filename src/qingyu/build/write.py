@@ -76,6 +76,7 @@ def write(
         heads=infos,
         files={},
         plan=model.plan(*graphs.told()),
+        embedding=checkpoint.embedding,
         source=checkpoint.name,
         created_by=f"qingyu {__version__}",
         path=folder,

@@ -56,7 +56,11 @@ class Model:
         self.manifest = manifest
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
         self.context = Context(
-            manifest.name, self.tokenizer, manifest.heads, manifest.sizes.max_positions
+            manifest.name,
+            self.tokenizer,
+            manifest.heads,
+            manifest.sizes.max_positions,
+            embedding=manifest.embedding,
         )
         self._open: Network | None = Network(manifest, threads)
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from qingyu.bundle import HeadInfo
+from qingyu.bundle import EmbeddingInfo, HeadInfo
 from qingyu.errors import TaskNotSupportedError
 from qingyu.query import Query
 from qingyu.taught import Taught
@@ -22,6 +22,7 @@ class Context:
     """A model as tasks see it: its tokenizer, its heads, and how many tokens it reads.
 
     `taught` are heads of a user's own, by name; they stand before heads of the same name.
+    `embedding` says how vectors are made.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Context:
     heads: Mapping[str, HeadInfo]
     max_tokens: int
     taught: dict[str, Taught] = field(default_factory=dict)
+    embedding: EmbeddingInfo = field(default_factory=EmbeddingInfo)
 
     @property
     def room(self) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from qingyu.bundle import Pooling
+from qingyu.numbers import FloatArray, IntArray
 from qingyu.query import Query, Steps
 from qingyu.results import EmbeddingResult, LongText
 from qingyu.tasks.context import Context
@@ -12,11 +16,21 @@ from qingyu.text.reading import read
 
 NAME = "feature-extraction"
 
+# What a kind of pooling makes of the states of the tokens it looks at, [rows, hidden].
+POOL: dict[Pooling, Callable[[FloatArray], FloatArray]] = {
+    "mean": lambda states: states.mean(axis=0),
+    "max": lambda states: states.max(axis=0),
+    "mean-sqrt-length": lambda states: states.sum(axis=0) / np.sqrt(np.float32(len(states))),
+    "cls": lambda states: states[0],
+    "last": lambda states: states[0],
+}
+
 
 def feature_extraction(
     context: Context, text: str, *, normalize: bool = True, truncate: LongText = "windows"
 ) -> Steps[EmbeddingResult]:
-    """The mean over all tokens, special ones included, of the encoder's last hidden states.
+    """One vector of the encoder's last hidden states: their mean over all tokens, special ones
+    included, or what else the bundle says (`EmbeddingInfo`).
 
     Scaled to length 1 unless `normalize` is off, so that the dot product of two is their cosine.
     A long text is read in overlapping windows whose means are averaged ("windows"), read from its
@@ -26,13 +40,25 @@ def feature_extraction(
     if not isinstance(normalize, bool):
         raise wrong("normalize", "布尔值", "true or false", repr(normalize))
     text = checked_text(text)
-    reading = read(context.tokenizer, text, context.room, truncate)
+    info = context.embedding
+    room = min(
+        context.room, max(1, (info.max_tokens or context.max_tokens) - context.tokenizer.frame.size)
+    )
+    reading = read(context.tokenizer, text, room, truncate)
     queries = []
     for part in reading.parts():
         input_ids, token_type_ids = context.tokenizer.framed(part)
-        queries.append(Query(input_ids, token_type_ids, np.arange(len(input_ids))))
-    means = np.stack([states.mean(axis=0) for states in (yield queries)])
-    vector = reading.mean(means).astype(np.float64)
+        queries.append(Query(input_ids, token_type_ids, _rows(info.pooling, len(input_ids))))
+    pool = POOL[info.pooling]
+    pooled = np.stack([pool(states) for states in (yield queries)])
+    vector = reading.mean(pooled).astype(np.float64)
     if normalize:
         vector /= np.linalg.norm(vector) or 1.0
     return EmbeddingResult(text, tuple(vector.tolist()), bool(reading.unread), reading.unread)
+
+
+def _rows(pooling: Pooling, count: int) -> IntArray:
+    """Which of `count` tokens a pooling looks at, int64 [rows]."""
+    if pooling == "cls":
+        return np.arange(1)
+    return np.arange(count - 1, count) if pooling == "last" else np.arange(count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from qingyu.build.sources.config import Config
 from qingyu.build.sources.identity import identified
 from qingyu.build.sources.modelscope import with_labels
 from qingyu.build.sources.naming import unwrapped
+from qingyu.build.sources.sentence_transformers import embedding_info
 from qingyu.build.sources.weights import StoredTensor, Weights
+from qingyu.bundle import EmbeddingInfo
 from qingyu.errors import CheckpointError
 
 # Names looked for in a folder, the safer formats first.
@@ -38,6 +40,7 @@ class Checkpoint:
 
     words: ids that are left of the tokenizer's, rising, where pruning has left some out
     notes: what was concluded of the files, to be told
+    embedding: how a vector of a text is made
     """
 
     folder: Path
@@ -46,6 +49,7 @@ class Checkpoint:
     name: str
     words: NDArray[np.int64] | None = None
     notes: tuple[Note, ...] = ()
+    embedding: EmbeddingInfo = field(default_factory=EmbeddingInfo)
 
 
 def read_checkpoint(source: Path) -> Checkpoint:
@@ -66,8 +70,14 @@ def read_checkpoint(source: Path) -> Checkpoint:
                 f"{wrapper} was taken off the tensors' names, where training code put it.",
             )
         )
+    embedding, told = embedding_info(folder)
     return Checkpoint(
-        folder, config, Weights(pieces, path), folder.resolve().name, notes=(*notes, *named)
+        folder,
+        config,
+        Weights(pieces, path),
+        folder.resolve().name,
+        notes=(*notes, *named, *told),
+        embedding=embedding,
     )
 
 
