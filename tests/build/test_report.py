@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qingyu import bundle
-from qingyu.build.measure.agreement import compare, lowest, require
+from qingyu.build.measure.agreement import compare, interval, lowest, require
 from qingyu.build.measure.probe import MASKS, Observation, probe, read_texts
 from qingyu.build.pipeline import Options, build
 from qingyu.bundle import HeadInfo, Manifest, Sizes
@@ -92,12 +92,30 @@ def test_each_kind_of_head_counts_its_own_way() -> None:
 
 def test_too_little_is_refused() -> None:
     """Exactly enough is enough; less names the head, its share and the ways out."""
-    row = {"hidden": {"cosine": 0.5}, "nli": {"agreement": 0.97, "error": 0.01}}
+    row = {"hidden": {"cosine": 0.5}, "nli": {"agreement": 0.97, "rows": 1_000_000}}
     require(row, 0.97)
-    with pytest.raises(AgreementError, match=r"nli.*97\.00%.*--calibration"):
+    with pytest.raises(AgreementError, match=r"nli.*97\.00%.*1000000 rows.*--calibration"):
         require(row, 0.971)
     with pytest.raises(AgreementError, match="hidden"):
         require({"hidden": {"cosine": 0.5}}, 0.97)
+
+
+def test_chance_refuses_nothing() -> None:
+    """A share below the bar is refused only where its whole interval is; another head's, too."""
+    assert interval(0.9634, 82) == pytest.approx((0.8979, 0.9875), abs=1e-4)
+    few = {"agreement": 79 / 82, "rows": 82}  # 96.3 %, as likely as not by chance
+    require({"hidden": {"cosine": 1.0}, "nli": few}, 0.97)
+    many = {"agreement": 0.965, "rows": 20_000}
+    with pytest.raises(AgreementError, match="fill-mask"):
+        require({"hidden": {"cosine": 1.0}, "nli": few, "fill-mask": many}, 0.97)
+
+
+def test_a_classifier_is_asked_often(tmp_path: Path) -> None:
+    """Parts of the texts give it several rows a text."""
+    options = Options(precision="fp32", measure=False)
+    built = build(CHECKPOINTS / "bert-sentiment", tmp_path / "out", options).manifest
+    asked = probe(built, read_texts()[1::2])
+    assert len(asked.plain) + len(asked.parts) > 600
 
 
 def test_the_same_places_are_asked(tmp_path: Path) -> None:

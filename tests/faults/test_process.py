@@ -97,6 +97,19 @@ def quietly(running: Service) -> None:
         pass
 
 
+def test_a_second_signal_ends_it_at_once_and_quietly(tmp_path: Path) -> None:
+    """SIGTERM twice: it ends without waiting out the notice, and without a traceback."""
+    log = tmp_path / "log"
+    with log.open("wb") as stderr, service(stderr, QINGYU_DRAIN_NOTICE="60") as running:
+        running.wait()
+        running.process.terminate()
+        while running.ready():
+            threading.Event().wait(0.02)
+        running.process.terminate()
+        assert running.process.wait(20) == 0
+    assert "Traceback" not in log.read_text("utf-8")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_silences_the_log_and_nothing_else() -> None:
     """Log lines that cannot be written are lost; requests are answered all the same."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from qingyu.engine import heap
 from qingyu.engine.batch import Feeds
 from qingyu.engine.cpu import products_overflow
+from qingyu.engine.runtime import onnx_runtime
 from qingyu.engine.threads import thread_count
 from qingyu.errors import BundleError
 from qingyu.numbers import FloatArray
@@ -35,6 +35,7 @@ class Session:
         takes less of it.
         """
         _make_pool(thread_count(threads))
+        onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.use_per_session_threads = False
         options.enable_cpu_mem_arena = False  # an arena never gives memory back
@@ -75,6 +76,6 @@ def _make_pool(threads: int) -> None:
     global _pool_threads
     with _pool_lock:
         if not _pool_threads:
-            onnxruntime.set_global_thread_pool_sizes(threads, 1)
+            onnx_runtime().set_global_thread_pool_sizes(threads, 1)
             heap.keep()
             _pool_threads = threads

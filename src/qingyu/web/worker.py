@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from types import FrameType
@@ -62,6 +63,14 @@ class Server(uvicorn.Server):
             return
         self._told_at = time.monotonic()
         self.state.draining = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # The lifespan will be cancelled with the loop: that is what a second signal asks for,
+            # and no failure to be logged with a traceback.
+            self.lifespan.logger = logging.Logger("cancelled", logging.CRITICAL + 1)
+            self.lifespan.shutdown_failed = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

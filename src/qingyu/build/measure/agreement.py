@@ -15,6 +15,7 @@ from qingyu.numbers import FloatArray, log_softmax, sigmoid
 from qingyu.tasks.parts.labelling import entities
 
 ENOUGH_SPANS = 100
+NORMAL_95 = 1.96  # standard deviations on either side that hold 95 % of a normal distribution
 
 Report = dict[str, dict[str, Any]]
 
@@ -42,27 +43,47 @@ def compare(manifest: Manifest, before: Observation, after: Observation) -> Repo
     return report
 
 
+def shares(report: Report) -> dict[str, float]:
+    """Each head's agreement, the lowest first; of the hidden states where there is no head."""
+    found = {name: row["agreement"] for name, row in report.items() if "agreement" in row}
+    found = found or {"hidden": report["hidden"]["cosine"]}
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+
 def lowest(report: Report) -> tuple[str, float]:
     """The head that agrees least, or the hidden states where there is no head."""
-    shares = {name: row["agreement"] for name, row in report.items() if "agreement" in row}
-    shares = shares or {"hidden": report["hidden"]["cosine"]}
-    name = min(shares, key=lambda key: shares[key])
-    return name, shares[name]
+    return next(iter(shares(report).items()))
+
+
+def interval(share: float, rows: int) -> tuple[float, float]:
+    """The 95 % interval of a share counted over `rows` (Wilson 1927); with none, the share."""
+    if not rows or not 0 <= share <= 1:
+        return share, share
+    square = NORMAL_95**2 / rows
+    middle = (share + square / 2) / (1 + square)
+    reach = math.sqrt(square * share * (1 - share) + square**2 / 4) / (1 + square)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def require(report: Report, least: float) -> None:
-    """Raises AgreementError where some head agrees with its reference less than `least`."""
-    name, share = lowest(report)
-    if share >= least:
+    """Raises AgreementError where some head surely agrees with its reference less than `least`:
+    where all of the 95 % interval around its share lies below, so that no refusal is chance."""
+    for name, share in shares(report).items():
+        rows = report[name].get("rows", 0)
+        low, high = interval(share, rows)
+        if high < least:
+            break
+    else:
         return
-    error = report[name].get("error", 0.0)
     raise AgreementError(
-        f"{name} 与参照的一致率为 {share:.2%}（标准误 {error:.2%}），低于要求的 {least:.2%}，"
+        f"{name} 与参照的一致率为 {share:.2%}（{rows} 行，95% 区间 {low:.2%} 至 {high:.2%}），"
+        f"低于要求的 {least:.2%}，"
         "没有写出任何文件。可以换更高的精度（int8、fp16），少剪一些，用 --calibration 给出与用途"
         "相近的文本，或用 --min-agreement 放宽要求。",
-        f"{name} agrees with its reference in {share:.2%} (standard error {error:.2%}), below the "
-        f"{least:.2%} required; nothing was written. Try a higher precision (int8, fp16), prune "
-        "less, give texts like yours by --calibration, or allow less by --min-agreement.",
+        f"{name} agrees with its reference in {share:.2%} ({rows} rows, 95 % interval {low:.2%} to "
+        f"{high:.2%}), below the {least:.2%} required; nothing was written. Try a higher precision "
+        "(int8, fp16), prune less, give texts like yours by --calibration, or allow less by "
+        "--min-agreement.",
     )
 
 

@@ -21,6 +21,8 @@ from qingyu.text.tokenizer import Tokenizer
 
 SAMPLES = Path(__file__).parent / "samples.txt"
 SEED = 20
+PARTS = (2, 3, 4)  # in how many pieces a text is cut for classifiers, each way once
+LEAST_PART = 3  # tokens
 MASKS = 4  # places asked about in each text, each in a query of its own
 AT_ONCE = 64  # rows a head reads at once, so that a vocabulary's worth each stays small
 LED_TEXTS, LED_TOKENS = 16, 8  # what a decoder is led through
@@ -29,10 +31,12 @@ LONGEST = 100_000  # bytes of a line; more is no text
 
 @dataclass(frozen=True)
 class Probe:
-    """Texts as they are, asked at all positions; and with one token masked, asked there."""
+    """Texts as they are, asked at all positions; with one token masked, asked there; and parts of
+    the texts, asked at their beginning, since a text alone is one row for a classifier."""
 
     plain: list[Query]
     masked: list[Query]
+    parts: list[Query]
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def probe(manifest: Manifest, texts: Sequence[str]) -> Probe:
     """What to ask a bundle about `texts`; places to mask are drawn with a fixed seed."""
     tokenizer = Tokenizer(manifest.path / TOKENIZER)
     draw = np.random.default_rng(SEED)
-    plain, masked = [], []
+    plain, masked, parts = [], [], []
     room = manifest.sizes.max_positions - tokenizer.frame.size
     first = len(tokenizer.frame.before[0])
     for text in texts:
@@ -73,13 +77,19 @@ def probe(manifest: Manifest, texts: Sequence[str]) -> Probe:
             continue
         input_ids, types = tokenizer.framed(ids.tolist())
         plain.append(Query(input_ids, types, np.arange(len(input_ids))))
+        for count in PARTS:
+            parts += [
+                Query(*tokenizer.framed(part.tolist()), np.zeros(1, np.int64))
+                for part in np.array_split(ids, count)
+                if len(part) >= LEAST_PART
+            ]
         if tokenizer.mask_id is None:
             continue
         for place in draw.permutation(len(ids))[:MASKS] + first:
             holed = input_ids.copy()
             holed[place] = tokenizer.mask_id
             masked.append(Query(holed, types, np.array([place])))
-    return Probe(plain, masked)
+    return Probe(plain, masked, parts)
 
 
 def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
@@ -92,6 +102,8 @@ def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
     engine = OnnxEngine(manifest, pack=pack)
     plain = _asked(engine, asked.plain)
     masked = _asked(engine, asked.masked) if "masked-lm" in kinds else []
+    classified = "sequence-classification" in kinds
+    parts = _asked(engine, asked.parts) if classified else []
     heads = {
         name: np.concatenate(_asked(engine, _queries_of(head, name, asked)))
         for name, head in manifest.heads.items()
@@ -107,12 +119,12 @@ def observe(manifest: Manifest, asked: Probe, pack: bool = True) -> Observation:
         if head.kind == "masked-lm":
             rows = masked
         elif head.kind == "sequence-classification":
-            rows = [states[:1] for states in plain]
+            rows = [*(states[:1] for states in plain), *parts]
         else:
             rows = plain
         session = Session(manifest.path / head.file, pack=pack)
-        parts = [session.run({"hidden": part}) for part in _parts(np.concatenate(rows))]
-        heads[name] = np.concatenate(parts)
+        logits = [session.run({"hidden": some}) for some in _some(np.concatenate(rows))]
+        heads[name] = np.concatenate(logits)
     return Observation(np.concatenate(plain), heads)
 
 
@@ -121,7 +133,8 @@ def _queries_of(head: HeadInfo, name: str, asked: Probe) -> list[Query]:
     if head.kind == "correction":  # a vocabulary a row
         return [replace(query, head=name, positions=query.positions[:1]) for query in asked.plain]
     if head.kind == "sequence-classification":
-        return [replace(query, head=name, positions=np.array([0])) for query in asked.plain]
+        texts = (*asked.plain, *asked.parts)
+        return [replace(query, head=name, positions=np.array([0])) for query in texts]
     return [replace(query, head=name) for query in asked.plain]
 
 
@@ -148,6 +161,6 @@ def _followed(
     )
 
 
-def _parts(rows: FloatArray) -> Iterator[FloatArray]:
+def _some(rows: FloatArray) -> Iterator[FloatArray]:
     for first in range(0, len(rows), AT_ONCE):
         yield rows[first : first + AT_ONCE]
