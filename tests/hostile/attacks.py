@@ -78,6 +78,11 @@ def endless_headers(attacked: Service) -> None:
             connection.sendall(b"X-Header: 1\r\n" * 10_000)
 
 
+def pipelined(count: int) -> Attack:
+    """`count` connections, on each as many requests as fit, and nothing read."""
+    return unfinished(count, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20_000)
+
+
 def left(path: str, body: Any) -> Attack:
     """A request whose client leaves while it is worked on."""
     content = json.dumps(body, ensure_ascii=False).encode()
@@ -247,6 +252,8 @@ BODIES: dict[str, Attack] = {
     "ten lists of integers at once": together(10, request(FILL, INTEGERS)),
     "chunks of one byte": one_byte_chunks,
     "headers without end": endless_headers,
+    "20,000 requests at once on each of 60": pipelined(60),
+    "a model unloaded again and again": request("/v2/repository/models/qingyu-small-zh/unload", {}),
     "a model's name of 900 KB": request(FILL, {"text": "a", "model": "m" * 900_000}),
     "bodies cut off before their end": unfinished(
         600, head(FILL, "Content-Length: 1048000"), b" " * 1_000_000

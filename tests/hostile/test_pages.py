@@ -206,3 +206,29 @@ def test_a_long_name_is_not_logged_whole(tmp_path: Path, caplog: pytest.LogCaptu
     lines = [TextFormatter().format(record) for record in caplog.records]
     assert lines
     assert all(line.isprintable() and len(line) < 1500 for line in lines)
+
+
+def test_thousands_of_requests_at_once_are_not_all_kept(running: Running) -> None:
+    """What is pipelined on one connection waits within a bound; beyond it the connection ends."""
+    with socket.create_connection(("127.0.0.1", running.port)) as connection:
+        connection.settimeout(20)
+        received = b""
+        try:
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n" * 4000)
+            while piece := connection.recv(1 << 16):
+                received += piece
+        except ConnectionError:
+            pass
+        assert received.count(b"HTTP/1.1 200") < 4000
+
+
+def test_a_model_is_not_unloaded_again_and_again(tmp_path: Path) -> None:
+    """Once in a while anybody may; a client that does nothing else is told to come later."""
+    with serving(fake_settings(tmp_path)) as running, running.client() as client:
+        path = "/v2/repository/models/fake/unload"
+        assert client.post(path).status_code == 200
+        answer = client.post(path)
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) > 1
+        assert client.post("/v1/fill-mask", json=BODY).status_code == 200
+        assert client.post("/v2/repository/models/none/unload").status_code == 404

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import count, repeat, takewhile
+from itertools import count
 from typing import cast
 
 from qingyu.engine import heap
@@ -41,6 +41,7 @@ INLINE_CHARACTERS = 600
 INLINE_TOKENS = 600
 INLINE_POSITIONS = 4
 ROWS_AT_ONCE = 128  # of one request: a row may hold a number for every word of the vocabulary
+SLICE_SECONDS = 0.05  # of one request in the thread for text
 TICK_SECONDS = 0.25
 REFRESH_TICKS = 4
 TRIM_TICKS = 8  # what a rare long text took is given back; taking it again costs a millisecond
@@ -60,6 +61,7 @@ class Service:
     ) -> None:
         self.registry = registry
         self.cache = Cache(cache_bytes)
+        self._caching = self.cache.limit > 0
         self.shared = 0
         self.max_answer_bytes = max_answer_bytes
         self.scheduler = scheduler(deliver=self._deliver)
@@ -102,17 +104,13 @@ class Service:
 
     def _cost(self, loaded: Loaded, calls: Sequence[Call]) -> Cost:
         total = Cost(0, 0)
-        keys: Iterable[Hashable] = repeat(None)
-        if self.cache.limit > 0:
-            keys = keys_of(loaded.model.digest, calls)
+        keys: Iterable[Hashable] = keys_of(loaded.model.digest, calls) if self._caching else count()
+        # Checked as it grows: the sizes of what is too much are not all looked at.
         for call, key in zip(calls, keys, strict=False):
-            # Checked as it grows: the sizes of what is too much are not all looked at.
-            known = self.cache.size_of(key)
-            if known is None:
-                cost = loaded.model.cost(call.task, *call.inputs, **dict(call.parameters))
+            if (known := self.cache.size_of(key)) is not None:
+                total += Cost(0, known)
             else:
-                cost = Cost(0, known)
-            total += cost
+                total += loaded.model.cost(call.task, *call.inputs, **dict(call.parameters))
             self.scheduler.check_size(total.tokens)
             if total.bytes > self.max_answer_bytes:
                 raise AnswerTooLargeError(total.bytes, self.max_answer_bytes)
@@ -162,13 +160,12 @@ class Service:
         cost: Cost,
     ) -> tuple[list[Answer | None], dict[int, asyncio.Future[Answer]]]:
         """What is known now, and what is awaited; starts what nobody computes yet."""
-        caching = self.cache.limit > 0
         answers: list[Answer | None] = [None] * len(calls)
         waiting: dict[int, asyncio.Future[Answer]] = {}
         mine = Flight(timeout, None if timeout is None else self.scheduler.clock() + timeout)
-        keys: Iterable[Hashable] = keys_of(loaded.model.digest, calls) if caching else count()
+        keys: Iterable[Hashable] = keys_of(loaded.model.digest, calls) if self._caching else count()
         for index, (call, key) in enumerate(zip(calls, keys, strict=False)):
-            if caching:
+            if self._caching:
                 answers[index] = self.cache.get(key)
                 if answers[index] is not None:
                     continue
@@ -194,7 +191,7 @@ class Service:
         flight.place = self.scheduler.reserve(cost, flight.deadline)
         flight.waiters += 1
         loaded.leases += 1
-        if self.cache.limit > 0:
+        if self._caching:
             self._inflight.update((key, flight) for key, _ in flight.works)
         inline = cost <= INLINE_TOKENS and light((w.call for w in works), INLINE_CHARACTERS)
         if inline:
@@ -276,7 +273,7 @@ class Service:
             if key not in flight.futures or not (work.over or error):
                 continue
             self._forget(flight, key)
-            if work.answer is not None and self.cache.limit > 0:
+            if work.answer is not None and self._caching:
                 self.cache.put(key, work.answer)
             for future in flight.futures.pop(key):
                 if future.done():  # who waited has left
@@ -290,13 +287,20 @@ class Service:
     async def _in_thread(
         self, flight: Flight, works: list[Work], step: Callable[[Iterable[Work]], None]
     ) -> None:
-        """One step of works in the thread for text, given up between two of them when nobody waits
-        any more. Raises DeadlineError."""
+        """One step of works in the thread for text, for a slice of time at once: then it is the
+        next request's turn. Given up when nobody waits any more. Raises DeadlineError."""
         clock = self.scheduler.clock
-        while_wanted = takewhile(lambda _: flight.wanted(clock()), works)
-        await asyncio.get_running_loop().run_in_executor(self._pool, step, while_wanted)
-        if not flight.wanted(clock()):
-            raise DeadlineError(flight.seconds or 0.0)
+        left = list(reversed(works))
+
+        def some() -> Iterator[Work]:
+            end = clock() + SLICE_SECONDS
+            while left and clock() <= end and flight.wanted(clock()):
+                yield left.pop()
+
+        while left:
+            await asyncio.get_running_loop().run_in_executor(self._pool, step, some())
+            if not flight.wanted(clock()):
+                raise DeadlineError(flight.seconds or 0.0)
 
     def _deliver(self, tickets: list[Ticket]) -> None:
         """Called in a worker's thread: wake those who wait, once for all of a batch."""

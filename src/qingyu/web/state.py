@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.types import Scope
 
-from qingyu.errors import QingyuError
+from qingyu.errors import OverloadedError, QingyuError
 from qingyu.service.service import Service
 from qingyu.settings import Settings
 from qingyu.web.edge.allowance import Allowance
@@ -17,6 +18,7 @@ from qingyu.web.edge.security import Keys
 
 BODIES_BYTES = 64 << 20
 ANSWERS_BYTES = 96 << 20
+UNLOAD_SECONDS = 60.0
 SMALL_BYTES = 256 << 10  # of one request: so much is never refused for what others hold
 
 
@@ -39,6 +41,7 @@ class State:
     reading: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "qingyu-reading"))
     streams: int = 0
     streaming: Allowance = field(init=False)
+    _unloaded: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # All streams together hold half of the house at most: the rest is for who asks and waits.
@@ -47,6 +50,16 @@ class State:
     ready: bool = False
     draining: bool = False
     failure: QingyuError | None = None
+
+    def spare_unload(self, model: str) -> None:
+        """Raises OverloadedError where `model` was unloaded a moment ago: a client that did nothing
+        else would have it loaded for everybody again and again."""
+        self.service.registry.state(model)  # raises ModelNotFoundError
+        now = time.monotonic()
+        left = self._unloaded.get(model, now - UNLOAD_SECONDS) + UNLOAD_SECONDS - now
+        if left > 0:
+            raise OverloadedError(max(1.0, left))
+        self._unloaded[model] = now
 
 
 def state_of(request: Request | Scope) -> State:

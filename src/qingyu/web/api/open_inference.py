@@ -173,8 +173,11 @@ async def load(request: Request, model: str) -> Response:
 
 @router.post("/repository/models/{model}/unload", summary="卸载 / unload", responses=FOREIGN_ERRORS)
 async def unload(request: Request, model: str) -> Response:
-    """Returns when the memory is given back. The next request for the model loads it again."""
-    await state_of(request).service.registry.unload(model)
+    """Returns when the memory is given back. The next request for the model loads it again, so that
+    a model may be unloaded once in a while only."""
+    state = state_of(request)
+    state.spare_unload(model)
+    await state.service.registry.unload(model)
     return json_response({})
 
 

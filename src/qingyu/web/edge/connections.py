@@ -31,6 +31,7 @@ TOO_LARGE_BODY = (
 ).encode()
 
 HEADER_BYTES = 64 << 10
+MAX_PIPELINED = 32  # requests that wait on one connection: each takes a hundred times its bytes
 # httptools calls these as it parses; h11 parses in pieces and bounds its headers by itself.
 TOLD_OF_HEADERS = hasattr(BaseProtocol, "on_headers_complete")
 
@@ -81,6 +82,11 @@ def patient_protocol(
             super().connection_lost(exc)
 
         # -- headers ------------------------------------------------------------------------------
+
+        def on_message_begin(self) -> None:
+            if len(self.pipeline) >= MAX_PIPELINED:
+                raise ValueError("too many requests at once")  # ends in send_400_response
+            super().on_message_begin()
 
         def on_headers_complete(self) -> None:
             self._in_headers = False
