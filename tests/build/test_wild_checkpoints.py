@@ -307,6 +307,30 @@ def test_a_checkpoint_is_not_yet_a_bundle(checkpoint: Copy) -> None:
         find(checkpoint("bert-masked-lm"))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_rows_without_a_word_are_no_candidates(checkpoint: Copy, precision: str) -> None:
+    """A table padded beyond the vocabulary never offers "" for a blank."""
+    folder = checkpoint("bert-masked-lm")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    words = tokenizer["model"]["vocab"]
+    last = [word for word, number in words.items() if number >= len(words) - 40]
+    tokenizer["model"]["vocab"] = {w: n for w, n in words.items() if w not in last}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+    options = Options(precision=precision, measure=False, min_agreement=0)
+    with load(build(folder, folder.with_name("out"), options).path) as model:
+        [mask] = model.fill_mask("天气真[MASK]啊", top_k=100).masks
+        assert all(candidate.token for candidate in mask.candidates)
+        assert sum(candidate.score for candidate in mask.candidates) <= 1.0001
+
+
+@pytest.mark.parametrize("name", ["gelu_python", "gelu_fast"])
+def test_activations_by_another_name(checkpoint: Copy, name: str) -> None:
+    """What older versions called GELU is GELU."""
+    folder = checkpoint("bert-masked-lm")
+    configured(folder, hidden_act=name)
+    assert built(folder).manifest.family == "bert"
+
+
 def test_labels_are_named_when_it_is_built(checkpoint: Copy, tmp_path: Path) -> None:
     """A model for inference that numbers its labels is told from one without that head, and its
     labels can be named."""

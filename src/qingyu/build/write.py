@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from qingyu import __version__, bundle
+from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.registry import family
 from qingyu.build.families.t5 import T5
 from qingyu.build.graphs import Graphs
 from qingyu.build.precisions.base import Precision
 from qingyu.build.precisions.calibrate import Calibrating
 from qingyu.build.sources.checkpoint import Checkpoint
-from qingyu.build.sources.tokenizer import write_tokenizer
+from qingyu.build.sources.tokenizer import wordless_ids, write_tokenizer
 from qingyu.tensors import TensorWriter
 
 CALIBRATION = "calibrate.onnx"
@@ -33,6 +34,8 @@ def write(
     """
     folder.mkdir()
     model = family(checkpoint.config, checkpoint.weights)
+    if isinstance(model, Encoder) and checkpoint.words is None:
+        model.wordless = wordless_ids(checkpoint.folder, model.vocabulary)
     heads = list(model.heads())
     infos: dict[str, bundle.HeadInfo] = {}
     told = None

@@ -10,17 +10,20 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qingyu.build.body import Body
 from qingyu.build.families.task_head import task_head
 from qingyu.build.heads import Classifier, Head, MaskedLanguageModel, described_heads
 from qingyu.build.layers import ACTIVATIONS
 from qingyu.build.naming import BERT, LayerNames, LayerShape, linear, norm, post_norm
-from qingyu.build.parts import Linear, Matrix, Norm, PostNorm
+from qingyu.build.parts import Linear, Matrix, Norm, PostNorm, Vector
 from qingyu.build.sources.config import Config
 from qingyu.build.sources.weights import Weights
 from qingyu.build.trained_heads import Trunk, trained_head
 from qingyu.plan import Function
+
+NEVER = -1e4  # a logit that no word reaches, and that FP16 holds
 
 
 class Encoder(Body):
@@ -33,6 +36,7 @@ class Encoder(Body):
 
     def __init__(self, config: Config, weights: Weights) -> None:
         config = config.by(self.KEYS)
+        self.wordless: NDArray[np.int64] = np.zeros(0, np.int64)  # rows of the table without a word
         self.config = config
         self.weights = weights
         self.hidden = config.size("hidden_size")
@@ -148,8 +152,16 @@ class Encoder(Body):
             norm=norm,
             table=self.rows_of(decoder) if untied else self.table(),
             bias_name=bias,
-            read_bias=lambda: self.weights.get(bias, self.vocabulary),
+            read_bias=lambda: self._word_bias(bias),
         )
+
+    def _word_bias(self, name: str) -> Vector:
+        """The bias of each word, float32 [vocabulary]; rows without a word never win."""
+        bias = self.weights.get(name, self.vocabulary)
+        if len(self.wordless):
+            bias = bias.copy()
+            bias[self.wordless] = NEVER
+        return bias
 
     def dense_classifier(self, activation: Function) -> Classifier | None:
         """The form `classifier.dense`, activation, `classifier.out_proj`."""

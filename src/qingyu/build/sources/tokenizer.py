@@ -48,6 +48,13 @@ def write_tokenizer(
     tokenizer.save(str(out), pretty=False)
 
 
+def wordless_ids(source: Path, vocab_size: int) -> NDArray[np.int64]:
+    """Rows of the word table that no token has, int64 [n], rising: vocabularies are padded to round
+    numbers. Raises CheckpointError."""
+    known = np.fromiter(read_tokenizer(source).get_vocab().values(), np.int64)
+    return np.setdiff1d(np.arange(vocab_size), known)
+
+
 def read_tokenizer(source: Path) -> tokenizers.Tokenizer:
     """The tokenizer of a checkpoint's folder. Raises CheckpointError."""
     try:
