@@ -46,7 +46,7 @@ class Graphs:
                 raise TypeError("these layers cannot be parted")
             else:
                 if start:
-                    x = graph.input("hidden", np.float32, ["tokens", self.body.hidden])
+                    x = graph.input("states", np.float32, ["tokens", self.body.hidden])
                     layers.origins[x] = self.origins[start]
                 else:
                     x = self.body.embeddings(layers, *token_inputs(graph))
@@ -124,7 +124,7 @@ class Graphs:
         file = f"layers-{head.owner or head.name}.onnx"
         if file not in self.files:
             graph = Graph("layers", own, [self.encoder])
-            states = graph.input("hidden", np.float32, ["tokens", self.body.hidden])
+            states = graph.input("states", np.float32, ["tokens", self.body.hidden])
             layers = Layers(graph, self.precision, {states: origin})
             rows = self._through(layers, head, states, Layout(graph))
             graph.output(rows, "hidden", ["rows", self.body.hidden])

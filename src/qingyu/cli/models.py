@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -114,6 +115,44 @@ def upgrade(
     for model in models:
         manifest = build_upgrade.upgrade(bundle.find(model))
         typer.echo(f"{manifest.name}  格式 / format {manifest.format}")
+
+
+@app.command("add-head")
+def add_head(
+    model: Annotated[str, typer.Argument(help="模型名或目录 / Name or directory of a bundle.")],
+    heads: Annotated[
+        Path, typer.Argument(help="heads.json 与 heads.safetensors 所在的目录 / Their folder.")
+    ],
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="每行一段的样本文本 / Sample texts, one a line."),
+    ] = None,
+    min_agreement: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="与 FP32 的最低一致率，低于它不写 / Write nothing below this agreement.",
+        ),
+    ] = 0.97,
+) -> None:
+    """把训练好的任务头加进模型包，同名的被替换，其余文件不动 / Put trained heads into a bundle.
+
+    同名的任务头被替换；编码器的权重与其他任务头逐字节不变。
+
+    Heads of the same names are replaced; the encoder's weights and other heads stay as they are.
+    """
+    from qingyu import bundle
+    from qingyu.cli.build import require_onnx
+
+    require_onnx()
+    from qingyu.build.add_heads import add_heads
+    from qingyu.build.heads import described_heads
+
+    manifest = add_heads(bundle.find(model), heads, calibration, min_agreement)
+    for name in described_heads(heads):
+        row = manifest.accuracy[name]
+        typer.echo(f"{name}  一致率 / agreement {row['agreement']:.2%} ({row['rows']})")
 
 
 def _summary(manifest: Manifest) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class OnnxEngine:
             final = end == self._manifest.sizes.num_layers
             read = [part.asking_all() if self._all(head, final) else part for head, part in groups]
             given = feeds(PackedBatch.joined(read))
-            hidden = segment.run(given if states is None else given | {"hidden": states})
+            hidden = segment.run(given if states is None else given | {"states": states})
             leaving = [group for group in groups if self._manifest.branch(group[0]) == end]
             if leaving != groups[: len(leaving)]:
                 raise ValueError("groups should stand in the order of the layers they read")
@@ -91,7 +91,7 @@ class OnnxEngine:
         count = int(asked.lengths.sum()) if layers or not final else len(asked.positions)
         rows, rest = hidden[:count], hidden[count:]
         if layers:
-            rows = self._session(layers).run({"hidden": rows, **layout(asked)})
+            rows = self._session(layers).run({"states": rows, **layout(asked)})
         elif not final:
             rows = rows[layout(asked)["rows"]]
         for head, part in members:

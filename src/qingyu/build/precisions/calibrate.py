@@ -4,7 +4,7 @@ the inputs of each matrix go together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -77,23 +77,28 @@ def statistics(
     [channels]. By "gram " and the name of a matrix: float32 [spans, span, span].
     """
     tokenizer = Tokenizer(manifest.path / TOKENIZER)
-    queries = list(_queries(tokenizer, manifest.sizes.max_positions, texts, rounds))
+    asked = list(queries(tokenizer, manifest.sizes.max_positions, texts, rounds))
     session = Session(manifest.path / graph, pack=False)
     found: dict[str, Vector] = {}
-    for indices in cut(queries, MAX_BATCH_TOKENS):
-        outputs = session.run_all(pack([queries[index] for index in indices]))
-        for name, values in outputs.items():
-            if name.startswith(GRAM):
-                key = GRAM + name.split(" ")[-1]
-                found[key] = found.get(key, np.float32(0)) + values
-            else:
-                key = name.removeprefix(LARGEST).split(" ")[-1]
-                largest = np.abs(np.atleast_2d(values)).max(axis=0)
-                found[key] = np.maximum(found.get(key, np.float32(0)), largest)
+    for indices in cut(asked, MAX_BATCH_TOKENS):
+        outputs = session.run_all(pack([asked[index] for index in indices]))
+        note(found, outputs)
     return found
 
 
-def _queries(
+def note(found: dict[str, Vector], outputs: Mapping[str, Vector]) -> None:
+    """Add to `found` what the outputs of one batch show."""
+    for name, values in outputs.items():
+        if name.startswith(GRAM):
+            key = GRAM + name.split(" ")[-1]
+            found[key] = found.get(key, np.float32(0)) + values
+        else:
+            key = name.removeprefix(LARGEST).split(" ")[-1]
+            largest = np.abs(np.atleast_2d(values)).max(axis=0)
+            found[key] = np.maximum(found.get(key, np.float32(0)), largest)
+
+
+def queries(
     tokenizer: Tokenizer, max_tokens: int, texts: Sequence[str], rounds: int
 ) -> Iterator[Query]:
     """Each text, asked at all its positions; some tokens masked where the model knows a mask."""
