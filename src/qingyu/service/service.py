@@ -213,7 +213,7 @@ class Service:
                 answers = flight.ticket.result()
             except DeadlineError:  # it is the whole request's, not this round's
                 raise DeadlineError(flight.seconds or 0.0) from None
-            if sum(map(len, answers)) <= INLINE_POSITIONS:
+            if started and sum(map(len, answers)) <= INLINE_POSITIONS:
                 deal(iter(answers), flight.turn)
             else:
                 await self._in_thread(flight, flight.turn, partial(deal, iter(answers)))

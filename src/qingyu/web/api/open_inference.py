@@ -17,6 +17,7 @@ from starlette.responses import Response
 from qingyu import __version__
 from qingyu.errors import InputError, TaskNotSupportedError
 from qingyu.service.calls import Call
+from qingyu.service.errors import ModelPinnedError
 from qingyu.service.slots import BundleState
 from qingyu.web.state import state_of
 
@@ -176,6 +177,8 @@ async def unload(request: Request, model: str) -> Response:
     """Returns when the memory is given back. The next request for the model loads it again, so that
     a model may be unloaded once in a while only."""
     state = state_of(request)
+    if model == state.default:  # others would wait until it is loaded again
+        raise ModelPinnedError(model)
     state.spare_unload(model)
     await state.service.registry.unload(model)
     return json_response({})
