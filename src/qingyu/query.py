@@ -1,4 +1,4 @@
-"""What goes down between the floors: queries to a model, and the generators that yield them.
+"""Queries to a model, and the generators that yield them.
 
 A task never runs a model. It is a generator that yields lists of `Query`, receives one array a
 query, and returns a result (`Steps`). Whoever drives it, the synchronous `Model` or the

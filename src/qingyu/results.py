@@ -1,4 +1,4 @@
-"""What comes up between the floors: the results of all tasks.
+"""Results of all tasks.
 
 The same fields in Python, on the command line and over HTTP. Every [start, end) is in Unicode
 code points of the text as it was sent. `truncated` says that some of a text was not read, and

@@ -1,4 +1,4 @@
-"""From a checkpoint to a bundle: written aside, verified, and only then put in place."""
+"""A build: a checkpoint becomes a bundle, written to a temporary folder, verified, then renamed."""
 
 from __future__ import annotations
 

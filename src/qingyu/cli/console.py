@@ -1,4 +1,4 @@
-"""What all commands share: the streams, errors in both languages, exit statuses."""
+"""Shared by all commands: streams, errors in both languages, exit statuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIPE_WIDTH = 200  # columns a table may take where no terminal limits it
 
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-# Mistakes of whoever typed the command; every other error is a failure of what was tried.
+# Usage and input errors; every other error is a failure while running.
 BAD_INPUT_ERRORS = (
     errors.InputError,
     errors.CheckpointError,

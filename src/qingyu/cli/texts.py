@@ -1,4 +1,4 @@
-"""What all commands that answer texts share: their options, and the way from texts to answers."""
+"""Shared by all commands that answer texts: their options, and computing the answers."""
 
 from __future__ import annotations
 

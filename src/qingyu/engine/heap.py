@@ -1,4 +1,4 @@
-"""The C heap (glibc): kept warm between runs, given back when a model goes."""
+"""The C heap (glibc): kept between runs, trimmed when a model is closed."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Network:
         self, queries: Sequence[Query], max_batch_tokens: int = MAX_BATCH_TOKENS
     ) -> list[FloatArray]:
         """Answers in the order of `queries`, which are cut into batches: [n positions, outputs of
-        the query's head] each. An answer depends on its query alone, not on its company.
+        the query's head] each. An answer depends on its query alone, not on the rest of its batch.
         """
         answers: list[FloatArray] = [np.empty((0, 0), np.float32)] * len(queries)
         for indices in cut(queries, max_batch_tokens):
@@ -44,7 +44,7 @@ class Network:
         return answers
 
     def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
-        """As `run`, but all in one batch, at least one; whoever calls has cut it."""
+        """As `run`, but all in one batch, which the caller has cut; at least one query."""
         # Those of one head side by side, and heads in the order of the layers that they read.
         order = sorted(range(len(queries)), key=lambda index: self._turn(queries[index]))
         asked = [queries[index] for index in order]

@@ -1,4 +1,4 @@
-"""Where a job stands: written after every window, whole or not at all."""
+"""Checkpoint of a job: written atomically after every window."""
 
 from __future__ import annotations
 

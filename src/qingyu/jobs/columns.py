@@ -1,4 +1,4 @@
-"""What a task reads of a row, and what its result adds to it."""
+"""The columns a task reads, and the columns its result adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job can refuse or fail, beside the errors of the floors below."""
+"""Errors raised by jobs."""
 
 from __future__ import annotations
 

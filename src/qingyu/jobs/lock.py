@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the system lets go of when its holder dies."""
+"""A file lock for one process at a time, released by the system if its holder dies."""
 
 from __future__ import annotations
 

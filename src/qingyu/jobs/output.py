@@ -1,4 +1,4 @@
-"""A file that is written piece by piece and gets its name when it is whole."""
+"""An output file: appended to under a temporary name, renamed when complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to read and where to write: a file, a folder or a pattern, and the outputs beside."""
+"""Input and output paths of a job: a file, a folder or a pattern, and the outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes between reading and writing: rows, rows that cannot be read, and places in a file."""
+"""Rows between reader and writer: readable, unreadable, and their positions in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job from its files to their answers, from wherever it stood.
+"""Runs a job from its checkpoint on: reads, computes, writes.
 
 After every window the rows are on the disk before the checkpoint says so. Whatever ends the job in
 between, the next run cuts the part file back to the checkpoint and reads on from there.

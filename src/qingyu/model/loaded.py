@@ -223,7 +223,7 @@ class Model:
         return self._network.run(queries)
 
     def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
-        """As `run`, all in one batch: whoever calls has cut it."""
+        """As `run`, all in one batch, which the caller has cut."""
         return self._network.run_batch(queries)
 
     @property

@@ -1,4 +1,4 @@
-"""Who is let in: tokens admitted and not answered yet, under a bound that falls in an overload.
+"""Admission: a bound on tokens admitted and not answered yet, which falls in an overload.
 
 A queue is there for bursts: sixteen clients that ask in the same moment should all be let in, and
 what they brought is soon gone. A queue that stays long does nothing but make everyone wait, since
@@ -22,17 +22,17 @@ FEW = 0.1  # it is over when a smaller share than this was refused in a window
 
 
 def default_bound(lanes: int, max_batch_tokens: int) -> int:
-    """Tokens that may be in the house where nobody said how many."""
+    """Default bound on admitted, unanswered tokens."""
     return max(LEAST_TOKENS, LANE_BATCHES * lanes * max_batch_tokens)
 
 
 @dataclass
 class Admission:
-    """The books of the scheduler, kept under its lock. Times are of the scheduler's clock.
+    """Counters of the scheduler, guarded by its lock. Times are of the scheduler's clock.
 
     bound:  tokens that a burst may fill
     steady: tokens given away in an overload
-    held:   charges of the requests in the house, each at most `share`
+    held:   charges of admitted requests, each at most `share`
     tokens: all their tokens, from which the wait follows
     """
 
@@ -61,7 +61,7 @@ class Admission:
         return self.held >= self.limit
 
     def ask(self, cost: int, now: float) -> bool:
-        """Whether a request of `cost` tokens may come in. An empty house takes any."""
+        """Whether a request of `cost` tokens is admitted. With nothing admitted, any is."""
         self._look(now)
         self._asked += 1
         return not self.held or self.held + min(cost, self.share) <= self.limit

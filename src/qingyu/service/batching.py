@@ -1,7 +1,7 @@
-"""Who shares a batch.
+"""Which queries share a batch.
 
 A query joins a batch if running it there costs no more than running it alone. Matrix products read
-tokens end to end, so company is free but for attention, which works on a rectangle as wide as the
+tokens end to end, so others cost nothing there. Attention works on a rectangle as wide as the
 longest: a short query joins long ones only while the cells it adds cost less than a batch of its
 own.
 """

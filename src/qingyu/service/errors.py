@@ -1,4 +1,4 @@
-"""What the service itself can refuse or fail, beside the errors of the floors below."""
+"""Errors raised by the service itself."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Flight:
         return self.waiters > 0 and (self.deadline is None or now <= self.deadline)
 
     def wait(self, key: Hashable) -> asyncio.Future[Answer]:
-        """A future of one's own: cancelling it concerns nobody else."""
+        """A future for one waiter: cancelling it affects no other."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.futures.setdefault(key, []).append(future)
         return future

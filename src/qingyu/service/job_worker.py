@@ -39,7 +39,7 @@ MEMORY = 256 << 20  # bytes of data that reading and writing a file may take
 MAX_EXPANSION = 256
 SILENT_SECONDS = 300.0  # without a row or a sign of one, a file is given up
 SLICE_SECONDS = 60.0  # after which the jobs of others go first
-LOOK_SECONDS = 0.2  # between two looks at whether somebody wants the job to stop
+LOOK_SECONDS = 0.2  # between two checks whether the job is to stop
 POLL_SECONDS = 1.0
 NOTE_SECONDS = 0.5
 EXPIRE_SECONDS = 60.0
@@ -96,7 +96,7 @@ class JobWorker:
     # -- in the worker's thread -------------------------------------------------------------------
 
     def _work_on_one(self) -> bool:
-        """Whether there was a job that could be worked on."""
+        """Whether a job was found and worked on."""
         claimed = self._store.claim(self._answers.is_ready)
         if claimed is None:
             return False
@@ -145,7 +145,7 @@ class JobWorker:
                     return
 
     def _clear(self, job: JobRecord) -> None:
-        """What was still written after a job was cancelled."""
+        """Remove what was still written after a job was cancelled."""
         with suppress(StoreBusyError):
             try:
                 if self._store.get(job.id).state == "cancelled":
@@ -200,7 +200,7 @@ class JobWorker:
                 return
 
     def _ended(self, job: JobRecord) -> bool:
-        """Whether nobody wants it to go on now."""
+        """Whether the job is to stop now."""
         if self._stopping:
             return True
         try:

@@ -119,7 +119,7 @@ class Registry:
             await self._retire(slot, slot.loaded).gone.wait()
 
     async def close(self) -> None:
-        """Unload everything, pinned or not, when nobody asks any more."""
+        """Unload everything, pinned or not; no requests may come afterwards."""
         for slot in list(self._slots.values()):
             if slot.loading is not None:
                 await asyncio.wait([slot.loading])

@@ -1,4 +1,4 @@
-"""Who runs next, with whom, and who is told to come back later.
+"""The order in which queries run, which share a batch, and which requests are refused.
 
 Everything is counted in tokens. Requests wait in one queue; whenever a worker is free it takes the
 batch that is worth running now, so nothing ever waits for a batch to fill.
@@ -7,9 +7,9 @@ Order. A query's turn is `arrival + time to compute everything its request asked
 Short requests overtake long ones that came a moment earlier, a request of many texts does not
 push others back, and nothing starves: a turn, once given, only gets older.
 
-Company. The query whose turn is oldest leads; see `batching` for who joins it.
+Batches. The query whose turn is oldest leads; see `batching` for which join it.
 
-Admission. A request is charged the tokens it has in the house, waiting or running, up to a share,
+Admission. A request is charged its tokens that wait or run, up to a share of the bound,
 so that a few large requests cannot shut everyone else out. What goes beyond the bound is refused at
 once; see `admission`. An admitted request keeps its place until it is answered, and is never
 refused half-way: the later rounds of a task that asks the model several times always get in.
@@ -95,7 +95,7 @@ class Scheduler:
             return sum(item.cost for item in self._items if not item.ticket.settled)
 
     def check_room(self) -> None:
-        """Refuse before anything is done for a request, if the house is full already.
+        """Refuse a request before any work is done for it, if the bound is reached.
 
         Raises OverloadedError.
         """
@@ -181,7 +181,7 @@ class Scheduler:
         return tokens * self.seconds_per_token / self.lanes
 
     def _charge(self, ticket: Ticket, tokens: int) -> None:
-        """Put in the books how many tokens of a ticket are in the house from now on."""
+        """Record how many tokens of a ticket wait or run from now on."""
         books = self.admission
         books.tokens += tokens - ticket.tokens_held
         if not ticket.placed:

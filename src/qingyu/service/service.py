@@ -159,7 +159,7 @@ class Service:
         timeout: float | None,
         cost: Cost,
     ) -> tuple[list[Answer | None], dict[int, asyncio.Future[Answer]]]:
-        """What is known now, and what is awaited; starts what nobody computes yet."""
+        """Cached answers, and futures of the others; starts what is not under way yet."""
         answers: list[Answer | None] = [None] * len(calls)
         waiting: dict[int, asyncio.Future[Answer]] = {}
         mine = Flight(timeout, None if timeout is None else self.scheduler.clock() + timeout)
@@ -244,7 +244,7 @@ class Service:
         )
 
     def _land(self, loaded: Loaded, flight: Flight, task: asyncio.Task[None]) -> None:
-        """However it ended: nobody is left waiting, nothing in the queue, the lease given back."""
+        """Whatever the outcome: settle all waiters, empty the queue, return the lease."""
         error = StoppingError() if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, QingyuError):
             log.error("computing failed unexpectedly", exc_info=error)
@@ -309,7 +309,7 @@ class Service:
                 self._loop.call_soon_threadsafe(_wake, tickets)
 
     async def _tend(self) -> None:
-        """What has to happen even if nobody asks: deadlines pass, bundles change."""
+        """Periodic work, requests or not: expired deadlines, changed bundles."""
         ticks = trimmed = 0
         while True:
             await asyncio.sleep(TICK_SECONDS)
@@ -343,7 +343,7 @@ def _wake(tickets: list[Ticket]) -> None:
 
 
 def _placed(index: int, error: BaseException) -> BaseException:
-    """Which of several texts; an overload, a deadline or the size concerns them all."""
+    """Names the text of several that failed; overload, deadline and size concern all of them."""
     of_all = isinstance(error, ServiceError | RequestTooLargeError | AnswerTooLargeError)
     if isinstance(error, QingyuError) and not of_all:
         return ItemError(index, error)

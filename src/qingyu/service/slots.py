@@ -1,4 +1,4 @@
-"""What the registry keeps: names, the bundles behind them, the models in memory."""
+"""State of the registry: names, their bundles, and the models in memory."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class BundleState:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when a bundle is replaced; None where there is none."""
+    """Identifies a version of a bundle on disk: changes when it is replaced; None if absent."""
     try:
         info = (path / MANIFEST).stat()
     except OSError:

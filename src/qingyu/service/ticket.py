@@ -1,4 +1,4 @@
-"""What waits in the scheduler's queue and what is taken from it."""
+"""The scheduler's queue entries: tickets, their items, and the batches taken."""
 
 from __future__ import annotations
 

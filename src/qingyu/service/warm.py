@@ -1,4 +1,4 @@
-"""The first answers take longest, so they are given before anyone asks."""
+"""Warm-up: the first answers take longest, so some are computed at start."""
 
 from __future__ import annotations
 

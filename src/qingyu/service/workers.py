@@ -72,7 +72,7 @@ class Workers:
                 self._busy_since[number] = self._clock()
                 self._scheduler.work(batch)
                 self._busy_since.pop(number, None)
-        except BaseException:  # whatever took it down, another takes its place
+        except BaseException:  # any failure: start a replacement
             log.exception("worker %d died; replacing it", number)
             self._busy_since.pop(number, None)
             self.replaced += 1

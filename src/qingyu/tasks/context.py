@@ -1,4 +1,4 @@
-"""What a task may know of the model that will answer it."""
+"""The model as tasks see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text as the model will read it: its tokens, and the windows of them that fit."""
+"""A text as token windows that fit the model."""
 
 from __future__ import annotations
 

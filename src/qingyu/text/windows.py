@@ -1,4 +1,4 @@
-"""Which part of a long text is read: windows, where they overlap, and what stays unread.
+"""Windows of a long text: where they lie, how they overlap, and what stays unread.
 
 Lengths and [start, end) are in tokens, without the special tokens around them; only `unread` is in
 code points.

@@ -1,4 +1,4 @@
-"""Several processes on one socket: started, watched, replaced, told to end.
+"""Several worker processes on one socket: started, monitored, replaced, stopped.
 
 Each is a whole service of its own; what they share is the listening socket and, where the runtime
 maps them, the pages of the weights.

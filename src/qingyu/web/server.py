@@ -17,7 +17,7 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises SettingsError where the address cannot be used, and what
     loading the default model raises."""
     listener = listen(settings)
-    with suppress(OSError):  # nobody reads it, or the disk it goes to is full
+    with suppress(OSError):  # standard error is closed, or its disk is full
         print(_greeting(address_of(listener)), file=sys.stderr, flush=True)
     if settings.workers == 1:
         run(settings, listener)

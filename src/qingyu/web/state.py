@@ -1,4 +1,4 @@
-"""What the routes share: settings, the service, and whether it is ready."""
+"""Application state shared by the routes: settings, service, readiness."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class State:
     _unloaded: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # All streams together hold half of the house at most: the rest is for who asks and waits.
+        # All streams together hold at most half of the admitted tokens; the rest is for others.
         self.streaming = Allowance(self.service.scheduler.admission.bound // 2, 0)
 
     ready: bool = False

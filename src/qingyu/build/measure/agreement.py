@@ -1,4 +1,4 @@
-"""How far a bundle's answers lie from its reference's, head by head."""
+"""Agreement of a bundle's answers with those of its reference, head by head."""
 
 from __future__ import annotations
 

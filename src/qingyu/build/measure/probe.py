@@ -1,4 +1,4 @@
-"""Sample texts put to a bundle: what its encoder and each of its heads say to them."""
+"""Runs a bundle's encoder and heads on sample texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a build found out: agreement, size, memory and latency, before and after."""
+"""The report of a build: agreement, size, memory and latency, before and after."""
 
 from __future__ import annotations
 

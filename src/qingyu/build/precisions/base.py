@@ -1,4 +1,4 @@
-"""How a layer's arithmetic is written: one pair of classes a precision, same methods.
+"""The interface of a precision: how matrix products and lookups are written into a graph.
 
 A family describes its network with these few operations and never asks which precision it is.
 What is written is told in the graph's `products` and `tables`; tensors are named and laid out as
@@ -21,7 +21,7 @@ Span: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Origin:
-    """What made a value, as far as it tells how large its numbers can be."""
+    """Which operation produced a value, as far as that bounds its range."""
 
     kind: Literal["norm", "gelu", "other"] = "other"
     name: str = ""

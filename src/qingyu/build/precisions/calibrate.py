@@ -1,5 +1,5 @@
-"""What the FP32 graphs show on sample texts: how large the channels of each norm become, and how
-the inputs of each matrix go together.
+"""Calibration on sample texts with the FP32 graphs: the largest magnitude of each channel of each
+norm, and the Gram matrices of each matrix's inputs.
 """
 
 from __future__ import annotations

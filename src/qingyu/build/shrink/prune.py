@@ -1,4 +1,4 @@
-"""A smaller model out of a large one: fewer words, layers, heads, feed-forward units, positions.
+"""Structured pruning: fewer words, layers, heads, feed-forward units, positions.
 
 Nothing is copied: a pruned checkpoint is the same files, of which some rows are left unread. So
 every cut composes with every other, and with every precision.

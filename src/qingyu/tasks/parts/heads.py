@@ -1,4 +1,4 @@
-"""What a head can be used for, read from its kind and its labels."""
+"""Predicates of heads: which tasks a head serves, by its kind and labels."""
 
 from __future__ import annotations
 

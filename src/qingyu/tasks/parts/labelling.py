@@ -1,4 +1,4 @@
-"""Labels of tokens in a scheme such as BIO: what a label says, and which may follow which."""
+"""Token labels in a scheme such as BIO: parsing, spans, and allowed transitions."""
 
 from __future__ import annotations
 

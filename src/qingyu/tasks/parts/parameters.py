@@ -1,4 +1,4 @@
-"""Parameters checked one by one: what is wrong, what was expected, in both languages."""
+"""Validation of parameters, with errors that say what was expected in both languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every interface does with a request: read it, compute its calls, send what came out."""
+"""Shared by all interfaces: read a request, compute its calls, send the answers."""
 
 from __future__ import annotations
 

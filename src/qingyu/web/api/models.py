@@ -1,4 +1,4 @@
-"""Which bundles there are, as /v1/models tells."""
+"""GET /v1/models: the bundles."""
 
 from __future__ import annotations
 

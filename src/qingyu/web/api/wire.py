@@ -1,4 +1,4 @@
-"""What clients write: one request type a task, checked before anything is computed.
+"""Request types, one a task, validated before anything is computed.
 
 A task that is served has a request type here. What it answers is described by its own
 result type, so that HTTP and Python show the same fields.
@@ -40,7 +40,7 @@ LongPairField = Annotated[
 
 
 class Strict(BaseModel):
-    """No conversions, no unknown fields: a typing mistake is told, not guessed at."""
+    """No type conversions; rejects unknown fields."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 

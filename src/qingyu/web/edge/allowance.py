@@ -1,4 +1,4 @@
-"""What all requests together may hold, so that many of them take no more than a few."""
+"""A bound on the memory that all requests hold together."""
 
 from __future__ import annotations
 

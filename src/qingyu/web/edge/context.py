@@ -1,4 +1,4 @@
-"""What is known of one request, from the first header to the log line."""
+"""State of one request, from its headers to its log line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outermost layer: every request gets an id, is let in or not, and is counted and logged."""
+"""Outermost middleware: gives each request an id, authenticates, counts and logs it."""
 
 from __future__ import annotations
 

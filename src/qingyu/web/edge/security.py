@@ -1,4 +1,4 @@
-"""Who may ask, how much, and what a browser may do with what it gets."""
+"""API keys, rate limits, and the security headers of answers."""
 
 from __future__ import annotations
 

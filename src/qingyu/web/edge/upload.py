@@ -1,4 +1,4 @@
-"""A body too large to hold, received into a file."""
+"""Receives a large request body into a file."""
 
 from __future__ import annotations
 
