@@ -193,7 +193,7 @@ def order(folder: Path, name: str, data: bytes, memory: int = 256 << 20) -> Orde
     (folder / name).write_bytes(data)
     return Order(
         input=str(folder / name), output=str(folder / "out.jsonl"), name=name, task="score",
-        model="m", parameters={}, column=None, pair=None, encoding="auto", header=True, rows=256,
+        model="m", parameters={}, column=None, pair=None, reading={}, rows=256,
         characters=20_000, max_characters=100, max_expansion=256, memory=memory,
     )  # fmt: skip
 

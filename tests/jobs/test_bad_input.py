@@ -111,7 +111,7 @@ def test_lines_that_are_no_objects(tmp_path: Path, line: str) -> None:
     out = tmp_path / "out.jsonl"
     found = done(tmp_path / "in.jsonl", out)
     assert found.rows == 3
-    assert found.failed == (0 if "1e999999" in line else 1)
+    assert found.failed == 1
 
 
 def test_rows_with_columns_a_table_has_not(tmp_path: Path) -> None:

@@ -70,11 +70,20 @@ def batch(
         typer.Option("--to", help="目录中输出的后缀，如 jsonl、csv.gz / Ending of outputs."),
     ] = None,
     encoding: Annotated[
-        str, typer.Option("--encoding", help="auto、utf-8、gb18030… / Encoding of the input.")
+        str, typer.Option("--encoding", help="auto、utf-8、gb18030、big5… / Encoding of the input.")
     ] = "auto",
     header: Annotated[
         bool, typer.Option("--header/--no-header", help="第一行是不是表头 / Is row 1 a header?")
     ] = True,
+    header_row: Annotated[
+        int, typer.Option("--header-row", min=1, help="表头在第几行 / The row the table begins at.")
+    ] = 1,
+    sheet: Annotated[
+        str, typer.Option("--sheet", help="XLSX 的哪张表：名称或序号 / Sheet, by name or number.")
+    ] = "",
+    quotes: Annotated[
+        bool, typer.Option("--quotes", help="TSV 中引号的含义同 CSV / TSV is quoted as CSV is.")
+    ] = False,
     max_errors: Annotated[
         int | None,
         typer.Option("--max-errors", min=0, help="坏行超过此数就停 / Stop beyond this many."),
@@ -105,7 +114,10 @@ def batch(
     task = next((one.name for one in FILE_TASKS.values() if one.command == task), task)
     parameters = _parameters(labels, top_k, options)
     _check_encoding(encoding)
-    layout = lay_out(source, output, to=to, encoding=encoding, header=header)
+    layout = lay_out(
+        source, output, to=to, encoding=encoding, header=header,
+        header_row=header_row, sheet=sheet, quotes=quotes,
+    )  # fmt: skip
     manifest = bundle.read_manifest(bundle.find(model))
     job = runner.Job(
         task,

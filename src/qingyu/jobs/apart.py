@@ -34,8 +34,8 @@ CHILD = "qingyu.jobs.child"
 @dataclass(frozen=True)
 class Order:
     """What to do, as JSON can hold it. `input`, `output`: paths; `name`: what errors call the
-    input; `memory`: bytes that the process may take for its data; the others as in `Job`, `Source`
-    and `Limits`."""
+    input; `reading`: how it is read, as `lay_out` takes it; `memory`: bytes that the process may
+    take for its data; the others as in `Job`, `Source` and `Limits`."""
 
     input: str
     output: str
@@ -45,8 +45,7 @@ class Order:
     parameters: dict[str, Any]
     column: str | None
     pair: str | None
-    encoding: str
-    header: bool
+    reading: dict[str, Any]
     rows: int
     characters: int
     max_characters: int

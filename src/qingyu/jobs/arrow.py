@@ -74,6 +74,16 @@ def values_of(array: Any) -> list[Any]:
     return list(map(plain, values))
 
 
+def cells_of(array: Any) -> list[Any]:
+    """The values of a column: dates, times and durations as they are, where Python has them."""
+    kind, types = array.type, pa.types
+    timed = types.is_date(kind) or types.is_time(kind) or types.is_duration(kind)
+    timed = timed or (types.is_timestamp(kind) and kind.tz is None)
+    if timed and getattr(kind, "unit", "") != "ns":
+        return list(array.to_pylist())
+    return values_of(array)
+
+
 def _is_text(kind: Any) -> bool:
     types = pa.types
     return bool(

@@ -77,9 +77,9 @@ class ParentEnd:
 
 def work(order: dict[str, Any], service: ParentEnd) -> None:
     """Do the job, or go on with it. Raises what `run` raises."""
-    layout = lay_out(
-        order["input"], Path(order["output"]), encoding=order["encoding"], header=order["header"]
-    ).read_as(order["name"], order["max_expansion"])
+    layout = lay_out(order["input"], Path(order["output"]), **order["reading"]).read_as(
+        order["name"], order["max_expansion"]
+    )
     job = Job(
         order["task"],
         layout,

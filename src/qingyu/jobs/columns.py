@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 
 from qingyu.errors import EmptyTextError, InputError
 from qingyu.tasks.registry import file_task
@@ -11,6 +12,7 @@ from qingyu.tasks.shapes import Cell, Fields
 
 from .errors import FileError, RowError, short
 from .rows import Cells
+from .tables import plain
 
 LISTED = 20  # columns named in an error
 
@@ -29,6 +31,8 @@ class Inputs:
             if name not in cells:
                 raise RowError(f"没有「{told}」列。", f"has no column {told!r}.")
             value = cells[name]
+            if isinstance(value, date | time | timedelta):
+                value = plain(value)
             if value is not None and not isinstance(value, str | int | float):
                 raise RowError(f"「{told}」列不是文字。", f"holds no text in column {told!r}.")
             text = "" if value is None else str(value)

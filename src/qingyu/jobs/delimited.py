@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from .errors import FileError, RowError
-from .lines import Line, too_long
+from .lines import Line, Lines, too_long
 from .opening import closing_on_error
 from .rows import CELL_BYTES, BadRow, Cells, Position, Row, raw_or_place
 from .sources import Source, header_of
@@ -14,6 +16,9 @@ from .text_file import TextFile
 
 LARGEST_CELL = (1 << 31) - 1  # rows are limited here, not cells
 DELIMITERS = (",", "\t", ";")
+SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # a first line for Excel
+UNQUOTED: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "quotechar": None}
+EMPTY = Line(0, 0, b"", "")
 
 
 class _TooLong(Exception):  # noqa: N818 never leaves this file
@@ -23,8 +28,9 @@ class _TooLong(Exception):  # noqa: N818 never leaves this file
 class _Feed:
     """Lines for csv's parser, remembering those of the row being read."""
 
-    def __init__(self, lines: Iterator[Line], limit: int) -> None:
+    def __init__(self, lines: Iterator[Line], limit: int, *, quoted: bool) -> None:
         self._lines = lines
+        self._quoted = quoted
         self._limit = limit
         self.held: list[Line] = []
         self.size = 0
@@ -48,7 +54,7 @@ class _Feed:
         """To the end of a row too long, as its quotes tell it: its first byte and its length."""
         quotes = sum(line.quotes or line.data.count(b'"') for line in self.held)
         start, size = self.held[0].start, self.size
-        while quotes % 2 and (line := next(self._lines, None)) is not None:
+        while self._quoted and quotes % 2 and (line := next(self._lines, None)) is not None:
             quotes += line.quotes or line.data.count(b'"')
             size += line.length or len(line.data)
         return start, size
@@ -70,14 +76,14 @@ class DelimitedReader:
         csv.field_size_limit(LARGEST_CELL)
         self._file = TextFile(source)
         with closing_on_error(self._file), self._file.told():
-            self._delimiter = "\t" if source.format == "tsv" else self._sniff()
-            self._lines = self._file.lines()
+            self._quoted = source.format == "csv" or source.quotes
+            self._dialect = self._told_dialect(source)
             self.columns = self._read_header(source)
         self._names_size = sum(map(len, self.columns))
         if position is not None and position.line:
             self._lines = self._file.lines(position)
         elif not source.header:
-            self._lines = self._file.lines()
+            self._lines = self._table(source)
 
     @property
     def position(self) -> Position:
@@ -91,8 +97,8 @@ class DelimitedReader:
         self._file.close()
 
     def __iter__(self) -> Iterator[Row | BadRow]:
-        feed = _Feed(self._lines, self._file.source.max_row_bytes)
-        parser = csv.reader(feed, delimiter=self._delimiter, strict=True)
+        feed = _Feed(self._lines, self._file.source.max_row_bytes, quoted=self._quoted)
+        parser = csv.reader(feed, strict=True, **self._dialect)
         with self._file.told():
             while True:
                 feed.begin()
@@ -125,9 +131,10 @@ class DelimitedReader:
         return Row(line, dict(zip(self.columns, cells, strict=True)), size)
 
     def _read_header(self, source: Source) -> list[str]:
-        feed = _Feed(self._lines, source.max_row_bytes)
+        self._lines = self._table(source)
+        feed = _Feed(self._lines, source.max_row_bytes, quoted=self._quoted)
         try:
-            cells = next((c for c in csv.reader(feed, delimiter=self._delimiter) if c), None)
+            cells = next((c for c in csv.reader(feed, **self._dialect) if c), None)
         except (_TooLong, csv.Error) as error:
             raise FileError("的表头无法读取。", "has a header that cannot be read.") from error
         if cells is None:
@@ -136,11 +143,29 @@ class DelimitedReader:
             raise FileError(f"的表头{told.zh}", f"has a header that {told.en}")
         return header_of(cells if source.header else ["" for _ in cells])
 
-    def _sniff(self) -> str:
-        """The delimiter the first line speaks for."""
-        first = next((line.text for line in self._file.lines() if line.text.strip()), "")
+    def _table(self, source: Source) -> Lines:
+        """The lines from where the table begins: behind titles above it, and behind `sep=`."""
+        lines = self._file.lines()
+        for _ in range(source.header_row - 1):
+            next(lines, None)
+        if self._tells_delimiter and source.header_row == 1:
+            next(lines, None)
+        return lines
+
+    def _told_dialect(self, source: Source) -> dict[str, Any]:
+        """What csv's parser is to know. TSV has no quotes: a tab cannot stand in a cell."""
+        lines = self._file.lines()
+        first = next((line.text for line in lines if line.text.strip()), "")
+        found = SEPARATOR.fullmatch(first.strip("\r\n"))
+        self._tells_delimiter = found is not None and source.format == "csv"
+        if source.format == "tsv":
+            return {"delimiter": "\t", **({} if self._quoted else UNQUOTED)}
+        if found is not None:
+            return {"delimiter": found[1]}
+        for _ in range(source.header_row - lines.position.line):
+            first = next(lines, EMPTY).text
         bare = "".join(first.split('"')[::2])
-        return max(DELIMITERS, key=bare.count)
+        return {"delimiter": max(DELIMITERS, key=bare.count)}
 
 
 def _skipped(line: int, start: int, size: int) -> BadRow:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from qingyu.errors import InputError
+from qingyu.text.encodings import WIDE, detect
+
 from .errors import FileError, RowError
 from .rows import Position
 
@@ -85,47 +88,16 @@ def too_long(start: int, length: int) -> RowError:
     )
 
 
-def detect(sample: bytes) -> str:
-    """The encoding of a file that begins with `sample`: UTF-8 where it can be, else GB18030.
-
-    Raises FileError for UTF-16 and UTF-32, for line ends that are carriage returns alone, and for
-    what is neither encoding.
-    """
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileError(
-            "是 UTF-16 编码，请先用 iconv -f UTF-16 -t UTF-8 转换。",
-            "is UTF-16; convert it first, as with iconv -f UTF-16 -t UTF-8.",
-        )
-    head = sample[: 1 << 16]
-    if b"\r" in head and b"\n" not in sample:
+def detect_encoding(sample: bytes) -> str:
+    """The encoding of a file that begins with `sample`. Raises FileError, also for line ends that
+    are carriage returns alone."""
+    try:
+        encoding = detect(sample)
+    except InputError as error:
+        raise FileError(error.zh, error.en) from error
+    if encoding not in WIDE and b"\r" in sample[: 1 << 16] and b"\n" not in sample:
         raise FileError(
             "换行是单独的回车（旧 Mac 格式），请先转换为 \\n。",
             "ends its lines with carriage returns alone (old Mac); convert them to \\n first.",
         )
-    whole = sample[: sample.rfind(b"\n") + 1] or sample
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            whole.decode(encoding)
-        except UnicodeDecodeError as error:
-            # A sample without a line end may be cut inside a character.
-            if b"\n" not in sample and error.start >= len(sample) - 4:
-                return encoding
-            continue
-        return encoding
-    return _likelier(whole)
-
-
-def _likelier(sample: bytes) -> str:
-    """Some lines are damaged: the encoding that reads more of the lines beyond ASCII."""
-    lines = [line for line in sample.split(b"\n") if not line.isascii()]
-    read = {"utf-8": 0, "gb18030": 0}
-    for line in lines:
-        for encoding in read:
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            read[encoding] += 1
-    if not any(read.values()):
-        raise FileError("既不是 UTF-8 也不是 GB18030 文本。", "is neither UTF-8 nor GB18030 text.")
-    return max(read, key=lambda encoding: read[encoding])
+    return encoding

@@ -94,10 +94,10 @@ class ParquetReader:
             start = end
 
     def _of_slice(self, part: Any, sizes: Any) -> Iterator[Row | BadRow]:
-        from .arrow import values_of
+        from .arrow import cells_of
 
         try:
-            columns = [values_of(part.column(i)) for i in range(part.num_columns)]
+            columns = [cells_of(part.column(i)) for i in range(part.num_columns)]
         except (ValueError, OverflowError, RecursionError, self._arrow.lib.ArrowException) as error:
             if len(part) == 1:
                 yield self._refused(_unreadable(error), total=0)

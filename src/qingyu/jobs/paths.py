@@ -6,6 +6,7 @@ import glob
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .errors import FileError, OutputExistsError
 from .output import part_of
@@ -61,10 +62,10 @@ def lay_out(
     output: Path,
     *,
     to: str | None = None,
-    encoding: str = "auto",
-    header: bool = True,
+    **reading: Any,
 ) -> JobFiles:
     """`to` is the ending of the outputs in a folder, such as "jsonl"; without it as the inputs'.
+    `reading` are fields of Source: encoding, header, header_row, sheet, quotes.
 
     Several inputs need a folder to write to, which is made. Raises FileError.
     """
@@ -85,7 +86,7 @@ def lay_out(
         kind, compression = format_of(path)
         target = root / _renamed(path.relative_to(base), to) if into_folder else root
         target = Path(os.path.realpath(target))
-        source = Source(path, kind, compression, encoding, header)
+        source = Source(path, kind, compression, **reading)
         pieces.append(FileTask(source, target, *format_of(target)))
     _check(pieces)
     for piece in pieces:

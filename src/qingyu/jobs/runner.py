@@ -26,10 +26,11 @@ from .readers import open_reader
 from .rows import RAW_BYTES, BadRow, Position, Row
 from .sources import Source, header_of, unlike
 from .table_writers import TABLES, check_library, convert
+from .tables import plain
 from .windows import Answered, Answering, Limits, Window, answer_all, read_windows
 from .writers import Writer, writer
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,14 @@ class Job:
             "parameters": self.parameters,
             "files": files,
             "columns": [self.column, self.pair],
-            "reading": [first.encoding, first.header, first.max_row_bytes],
+            "reading": [
+                first.encoding,
+                first.header,
+                first.header_row,
+                first.sheet,
+                first.quotes,
+                first.max_row_bytes,
+            ],
             "windows": [self.limits.rows, self.limits.characters, self.limits.bytes],
         }
 
@@ -194,7 +202,7 @@ class _Run:
         compress = compressor(piece.compression)
         out: Writer | None = None
         if columns := self.state.columns or tuple(available):
-            out = writer(piece.format, self.job.task, columns)
+            out = writer(piece.format, self.job.task, columns, quotes=piece.source.quotes)
         reading = FileReading(piece.source, self.state.position, inputs, self.job.limits)
         try:
             for answered in self.compute(reading):
@@ -204,7 +212,7 @@ class _Run:
                     if piece.format != "jsonl":
                         with told(piece.source):
                             header_of(list(columns))
-                    out = writer(piece.format, self.job.task, columns)
+                    out = writer(piece.format, self.job.task, columns, quotes=piece.source.quotes)
                 head = b"" if self.state.offset else out.begin()
                 body, refused = self._encode(out, answered, piece)
                 part.write(compress(head + body))
@@ -327,7 +335,7 @@ def _refusal(piece: FileTask, row: Row | BadRow, error: InputError) -> bytes:
         "message_en": error.en,
     }
     cells = row.raw if isinstance(row, BadRow) else {"row": row.cells}
-    whole = json.dumps({**facts, **cells}, ensure_ascii=False).encode()
+    whole = json.dumps({**facts, **cells}, ensure_ascii=False, default=plain).encode()
     if len(whole) > RAW_BYTES:  # its line says where it stands
         whole = json.dumps({**facts, "row_bytes": len(whole)}, ensure_ascii=False).encode()
     return whole + b"\n"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import IO, Any, cast
 
 from .errors import FileError, RowError
 from .rows import CELL_BYTES
 from .sources import MAX_COLUMNS
-from .tables import elapsed, too_large
+from .tables import too_large
 from .workbook_parts import Styles, unescaped
 from .xml import parse
 
@@ -155,18 +155,18 @@ class SheetRows:
 
 
 def shown(number: float, kind: str, epoch: datetime) -> Any:
-    """A number of days as its format shows it: ISO 8601, or an elapsed time. Numbers that are no
-    day remain numbers."""
+    """A number of days as its format shows it: a date, a time, both, or an elapsed time. Numbers
+    that are no day remain numbers."""
     if kind == "elapsed":
-        return elapsed(timedelta(milliseconds=round(number * MILLISECONDS)))
+        return timedelta(milliseconds=round(number * MILLISECONDS))
     if not 0 <= number < LAST_DAY:
         return number
     if number < FIRST_OF_MARCH and epoch.year < 1900:
         epoch += timedelta(days=1)
     moment = epoch + timedelta(milliseconds=round(number * MILLISECONDS))
     if kind == "date" and number == int(number):
-        return date(moment.year, moment.month, moment.day).isoformat()
-    return moment.time().isoformat() if number < 1 else moment.isoformat()
+        return moment.date()
+    return moment.time() if number < 1 else moment
 
 
 def _number(text: str) -> int:

@@ -36,6 +36,9 @@ ENDINGS_OF_FILES = (
 class Source:
     """`encoding` "auto" looks at the beginning; without `header` the columns are #1, #2…
 
+    `header_row` is where the table begins, counted from 1; `sheet` a sheet's name, or its number
+    from 1; `quotes` says that TSV has quotes as CSV has them.
+
     `max_expansion` is how many bytes one stored byte may unpack to, beyond the first 64 MB; None
     is any number. `name` is what errors call the file, where that is not its path.
     """
@@ -45,6 +48,9 @@ class Source:
     compression: str = ""
     encoding: str = "auto"
     header: bool = True
+    header_row: int = 1
+    sheet: str = ""
+    quotes: bool = False
     max_row_bytes: int = MAX_ROW_BYTES
     max_expansion: int | None = None
     name: str = ""
@@ -74,6 +80,11 @@ class Reader(Protocol):
 def format_of(path: Path) -> tuple[str, str]:
     """(format, compression) by the name. Raises FileError."""
     ending, compression = split(path)
+    if ending == ".xls":
+        raise FileError(
+            f"{path.name} 是旧格式 .xls；请在表格软件中另存为 .xlsx 或 .csv。",
+            f"{path.name} is in the old .xls format; save it as .xlsx or .csv.",
+        )
     if ending not in FORMATS:
         known = " ".join(FORMATS)
         raise FileError(

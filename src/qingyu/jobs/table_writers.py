@@ -4,18 +4,25 @@ into the table at the end, streamed."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from datetime import date, time, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from .errors import MissingLibraryError
-from .tables import library
+from .tables import library, untagged
 from .writers import as_text, harmless
 
 TABLES = {"parquet", "xlsx"}
 ROWS_AT_ONCE = 4096
 BYTES_AT_ONCE = 8 << 20
+EXACT = {"bool", "date", "datetime", "time", "timedelta"}
+MOST_DIGITS = 10**15
+FIRST_YEAR = 1900
+UNWRITABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+LITERAL = re.compile(r"_x[0-9A-Fa-f]{4}_")
 WORKBOOK_ROWS = 1_048_576
 
 
@@ -47,7 +54,7 @@ def _parts(spool: Path, beat: Callable[[], None]) -> Iterator[list[dict[str, Any
     size = 0
     with spool.open("rb") as lines:
         for line in lines:
-            part.append(json.loads(line))
+            part.append(json.loads(line, object_hook=untagged))
             size += len(line)
             if len(part) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
                 yield part
@@ -60,7 +67,11 @@ def _parts(spool: Path, beat: Callable[[], None]) -> Iterator[list[dict[str, Any
 def _to_parquet(spool: Path, target: Path, columns: list[str], beat: Callable[[], None]) -> None:
     arrow = library("pyarrow", "Parquet", "pyarrow")
     parquet = library("pyarrow.parquet", "Parquet", "pyarrow")
-    types = {"int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
+    types = {
+        "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_(),
+        "date": arrow.date32(), "datetime": arrow.timestamp("us"), "time": arrow.time64("us"),
+        "timedelta": arrow.duration("us"),
+    }  # fmt: skip
     kinds = _kinds(_parts(spool, beat), columns)
     schema = arrow.schema([(name, types.get(kinds[name], arrow.string())) for name in columns])
     with parquet.ParquetWriter(target, schema) as out:
@@ -85,7 +96,7 @@ def _kinds(parts: Iterator[list[dict[str, Any]]], columns: list[str]) -> dict[st
 def _kind(found: set[str]) -> str:
     if found <= {"int", "float"} and found:
         return "float" if "float" in found else "int"
-    return "bool" if found == {"bool"} else "str"
+    return next(iter(found)) if len(found) == 1 and found <= EXACT else "str"
 
 
 def _typed(value: Any, kind: str) -> Any:
@@ -112,7 +123,13 @@ def _to_workbook(spool: Path, target: Path, columns: list[str], beat: Callable[[
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, int | float):
+    """A value as a cell holds it: numbers of more than 15 digits, and dates before 1900, as text;
+    characters that XML has not, as the format writes them."""
+    if value is None or isinstance(value, time | timedelta | float):
         return value
-    text = harmless(as_text(value))
-    return "".join(c for c in text if c >= " " or c in "\t\n\r")[:32_767]
+    if isinstance(value, int) and abs(value) < MOST_DIGITS:
+        return value
+    if isinstance(value, date) and value.year >= FIRST_YEAR:
+        return value
+    text = LITERAL.sub(r"_x005F\g<0>", harmless(as_text(value)))
+    return UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)

@@ -4,11 +4,13 @@ optional."""
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from importlib import import_module
+from math import isfinite, isnan
 from typing import Any
 
 from .errors import MissingLibraryError, RowError
+
+TAG = "\0type"  # no column is called so
 
 
 def plain(value: Any) -> Any:
@@ -18,11 +20,29 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return elapsed(value)
-    if isinstance(value, Decimal):
-        return str(value)
+    if isinstance(value, float) and not isfinite(value):
+        return None if isnan(value) else str(value)
     if value is None or isinstance(value, str | int | float):
         return value
     return str(value)
+
+
+def tagged(value: Any) -> Any:
+    """A date, time or elapsed time as JSON that `untagged` reads as what it was."""
+    if isinstance(value, timedelta):
+        return {TAG: ["timedelta", value / timedelta(microseconds=1)]}
+    return {TAG: [type(value).__name__, value.isoformat()]}
+
+
+def untagged(found: dict[str, Any]) -> Any:
+    """For `json.loads`, as its `object_hook`."""
+    if TAG not in found:
+        return found
+    kind, told = found[TAG]
+    if kind == "timedelta":
+        return timedelta(microseconds=told)
+    known: dict[str, Any] = {"date": date, "datetime": datetime, "time": time}
+    return known[kind].fromisoformat(told)
 
 
 def elapsed(value: timedelta) -> str:

@@ -13,7 +13,7 @@ from qingyu.results import CheckResult
 
 from .document import write_whole
 from .errors import FileError
-from .lines import detect
+from .lines import detect_encoding
 from .opening import open_regular, told
 from .sources import Source
 
@@ -23,7 +23,7 @@ BOM = "\ufeff"
 
 
 class TextDocument:
-    """A text of lines, in UTF-8 or GB18030."""
+    """A text of lines, in any encoding that can be told."""
 
     def __init__(self, path: Path) -> None:
         source = Source(path, "text")
@@ -34,7 +34,7 @@ class TextDocument:
                 raise FileError(
                     f"超过 {LARGEST_BYTES >> 20} MB。", f"is larger than {LARGEST_BYTES >> 20} MB."
                 )
-            self._encoding = detect(data)
+            self._encoding = detect_encoding(data)
             try:
                 text = data.decode(self._encoding)
             except UnicodeDecodeError as error:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
+from qingyu.text.encodings import WIDE
+
 from .compression import bounded, damaged, opened
-from .lines import SAMPLE_BYTES, Lines, detect
+from .lines import SAMPLE_BYTES, Lines, detect_encoding
 from .opening import closing_on_error, open_regular, told
 from .rows import Position
 from .sources import Source
+from .transcoded import transcoded
 
 PIECE_BYTES = 1 << 14
+WIDE_NAMES = {*WIDE, "utf-16", "utf-32"}
 
 
 class TextFile:
@@ -24,7 +29,7 @@ class TextFile:
             self._file = open_regular(source)
         if source.encoding == "auto":
             with closing_on_error(self), self.told():
-                self.encoding = detect(self._sample())
+                self.encoding = detect_encoding(self._sample())
 
     def _stream(self) -> BinaryIO:
         self._file.seek(0)
@@ -52,12 +57,15 @@ class TextFile:
         """The lines from `position` on; in a compressed file all before it are read again."""
         position = position or Position()
         with self.told():
-            stream = self._stream()
-            if self.source.compression:
+            stream, encoding = self._stream(), self.encoding
+            wide = codecs.lookup(encoding).name in WIDE_NAMES
+            if wide:
+                stream, encoding = transcoded(stream, encoding), "utf-8"
+            if wide or self.source.compression:
                 _skip(stream, position.byte)
             else:
                 stream.seek(position.byte)
-        return Lines(stream, self.encoding, self.source.max_row_bytes, position)
+        return Lines(stream, encoding, self.source.max_row_bytes, position)
 
     @property
     def read_bytes(self) -> int:

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 from .compression import check_expansion
-from .errors import FileError, RowError
+from .errors import FileError, RowError, short
 from .opening import closing_on_error, open_regular, told
 from .rows import BadRow, Position, Row
 from .sheet import RawRow, SheetRows
@@ -23,6 +23,7 @@ from .sources import Source, header_of
 from .workbook_parts import Styles, read_relations, read_sheets, read_strings, read_styles
 
 LARGEST_DIRECTORY = 10_000  # parts in the archive
+LISTED = 20  # sheets named in an error
 LOOKED_AT = 100  # rows, for how many columns there are
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
@@ -51,11 +52,9 @@ class WorkbookReader:
         workbook = self._target("", "officeDocument", "xl/workbook.xml")
         sheets, is_1904 = read_sheets(self._archive, workbook)
         relations = read_relations(self._archive, workbook)
-        paths = [relations.get(one.relation, ("", ""))[1] for one in sheets]
-        found = next((path for path in paths if "chartsheets" not in path and path), None)
-        if found is None:
-            raise FileError("没有工作表。", "has no sheet.")
-        self._part = self._checked(found)
+        paths = {one.name: relations.get(one.relation, ("", ""))[1] for one in sheets}
+        tables = {name: path for name, path in paths.items() if path and "chartsheets" not in path}
+        self._part = self._checked(_chosen(tables, source.sheet))
         strings = self._target(workbook, "sharedStrings", "")
         styles = self._target(workbook, "styles", "")
         self._strings = read_strings(self._archive, strings) if strings else []
@@ -68,7 +67,9 @@ class WorkbookReader:
 
     def _read_header(self, source: Source) -> None:
         rows = iter(self._sheet)
-        first = next((row for row in rows if _filled(row.cells) or row.error), None)
+        begin = source.header_row
+        filled = (row for row in rows if _filled(row.cells) or row.error)
+        first = next((row for row in filled if row.number >= begin), None)
         if first is None:
             raise FileError("是空的。", "is empty.")
         if first.error is not None:
@@ -130,6 +131,22 @@ class WorkbookReader:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _chosen(tables: dict[str, str], wanted: str) -> str:
+    """The part of the sheet of that name or, counted from 1, number; the first without either."""
+    parts = list(tables.values())
+    if wanted in tables:
+        return tables[wanted]
+    if wanted.isdecimal() and 0 < int(wanted[:9]) <= len(parts):
+        return parts[int(wanted) - 1]
+    if wanted or not parts:
+        names = [short(name) for name in list(tables)[:LISTED]]
+        raise FileError(
+            f"没有工作表「{short(wanted)}」；有：{'、'.join(names)}。",
+            f"has no sheet {short(wanted)!r}; there are: {', '.join(names)}.",
+        )
+    return parts[0]
 
 
 def _filled(cells: Sequence[Any]) -> int:

@@ -10,6 +10,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from datetime import date, time, timedelta
 from typing import Any, Protocol
 
 from qingyu.tasks.shapes import Fields, number
@@ -18,8 +19,11 @@ from .columns import cells_of, names_of, without_inputs
 from .errors import RowError, short
 from .rows import Cells
 from .sources import unlike
+from .tables import plain, tagged
 
 FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r\n]")  # wide ones too: https://owasp.org CSV injection
+LONGEST_CELL = 32_767  # of a workbook
+SPLITS = re.compile(r"[\t\r\n]")
 NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?%?", re.IGNORECASE | re.ASCII)
 
 
@@ -32,13 +36,13 @@ class Writer(Protocol):
     def row(self, cells: Cells, result: Fields) -> bytes: ...
 
 
-def writer(kind: str, task: str, columns: Sequence[str]) -> Writer:
-    """`columns` are those of the rows, in order."""
+def writer(kind: str, task: str, columns: Sequence[str], *, quotes: bool = False) -> Writer:
+    """`columns` are those of the rows, in order; with `quotes` TSV is quoted as CSV is."""
     if kind in {"csv", "tsv"}:
-        return DelimitedWriter(task, columns, "\t" if kind == "tsv" else ",")
+        return DelimitedWriter(task, columns, "\t" if kind == "tsv" else ",", quotes=quotes)
     if kind == "txt":
         return TextWriter(task)
-    return JsonWriter(task, flat=kind != "jsonl", columns=columns)
+    return JsonWriter(task, kind, columns)
 
 
 def harmless(cell: str) -> str:
@@ -48,7 +52,11 @@ def harmless(cell: str) -> str:
 def as_text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, date | time | timedelta):
+        return str(plain(value))
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _added(task: str, result: Fields) -> list[str]:
@@ -58,11 +66,14 @@ def _added(task: str, result: Fields) -> list[str]:
 class DelimitedWriter:
     """UTF-8 with a byte order mark, which Excel needs; lines end in CR LF (RFC 4180)."""
 
-    def __init__(self, task: str, columns: Sequence[str], delimiter: str) -> None:
+    def __init__(
+        self, task: str, columns: Sequence[str], delimiter: str, *, quotes: bool = False
+    ) -> None:
         self._task = task
         self._columns = list(columns)
         self._known = frozenset(columns)
         self._delimiter = delimiter
+        self._unquoted = delimiter == "\t" and not quotes
 
     def begin(self) -> bytes:
         return b"\xef\xbb\xbf" + self._line(unlike([*self._columns, *names_of(self._task)]))
@@ -78,11 +89,21 @@ class DelimitedWriter:
         return self._line([*kept, *_added(self._task, result)])
 
     def _line(self, cells: list[str]) -> bytes:
+        if self._unquoted:
+            return self._bare([harmless(cell) for cell in cells])
         out = io.StringIO()
         csv.writer(out, delimiter=self._delimiter, lineterminator="\r\n").writerow(
             [harmless(cell) for cell in cells]
         )
         return out.getvalue().encode()
+
+    def _bare(self, cells: list[str]) -> bytes:
+        if any(SPLITS.search(cell) for cell in cells):
+            raise RowError(
+                "有制表符或换行，TSV 没有引号，存不下；可改为输出 CSV 或 JSONL。",
+                "holds a tab or a line break, and TSV has no quotes for them; write CSV or JSONL.",
+            )
+        return "\t".join(cells).encode() + b"\r\n"
 
 
 class TextWriter:
@@ -99,11 +120,13 @@ class TextWriter:
 
 
 class JsonWriter:
-    """Each row as it was, with its result: as one object, or `flat` as the columns of a table."""
+    """Each row as it was, with its result: as one object, or flat, as the columns of a table."""
 
-    def __init__(self, task: str, *, flat: bool, columns: Sequence[str]) -> None:
+    def __init__(self, task: str, kind: str, columns: Sequence[str]) -> None:
         self._task = task
-        self._flat = flat
+        self._flat = kind != "jsonl"
+        self._longest = LONGEST_CELL if kind == "xlsx" else None
+        self._typed = tagged if self._flat else plain
         self._names = unlike([*columns, *names_of(task)])[len(columns) :]
 
     def begin(self) -> bytes:
@@ -116,4 +139,27 @@ class JsonWriter:
         else:
             name = "result" if "result" not in cells else unlike([*cells, "result"])[-1]
             added = {name: without_inputs(result)}
-        return json.dumps({**cells, **added}, ensure_ascii=False).encode() + b"\n"
+        whole = {**cells, **added}
+        if self._longest is not None:
+            _check_lengths(whole, self._longest)
+        try:
+            line = json.dumps(whole, ensure_ascii=False, allow_nan=False, default=self._typed)
+        except ValueError as error:
+            raise RowError(
+                "有 JSON 没有的数（无穷或非数）。",
+                "holds a number that JSON has not (infinite, NaN).",
+            ) from error
+        return line.encode() + b"\n"
+
+
+def _check_lengths(cells: Cells, longest: int) -> None:
+    for name, value in cells.items():
+        size = len(value) if isinstance(value, str) else 0
+        if isinstance(value, list | dict):
+            size = len(as_text(value))
+        if size > longest:
+            raise RowError(
+                f"「{short(name)}」列有 {size} 个字符，XLSX 一格最多 {longest} 个；可输出 CSV。",
+                f"holds {size} characters in column {short(name)!r}; a cell of XLSX holds "
+                f"{longest}; write CSV instead.",
+            )

@@ -27,8 +27,28 @@ class JobRequest(Strict):
     output: str | None = Field(
         default=None, max_length=16, description="输出的后缀，默认同输入 / ending of the output"
     )
-    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
+    encoding: Literal["auto", "utf-8", "gb18030", "big5", "utf-16"] = "auto"
     header: bool = True
+    header_row: int = Field(
+        default=1, ge=1, le=1000, description="表头在第几行 / the row the table begins at"
+    )
+    sheet: str = Field(
+        default="", max_length=255, description="哪张工作表 / sheet, by name or number"
+    )
+    quotes: bool = Field(
+        default=False, description="TSV 中引号的含义同 CSV / TSV is quoted as CSV is"
+    )
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How its file is read."""
+        return {
+            "encoding": self.encoding,
+            "header": self.header,
+            "header_row": self.header_row,
+            "sheet": self.sheet,
+            "quotes": self.quotes,
+        }
 
 
 class JobError(BaseModel):

@@ -162,8 +162,7 @@ def _checked(wanted: JobRequest) -> dict[str, Any]:
         "options": wanted.options,
         "column": wanted.column,
         "pair": wanted.pair,
-        "encoding": wanted.encoding,
-        "header": wanted.header,
+        "reading": wanted.reading,
     }
 
 
