@@ -48,10 +48,11 @@ class ParentEnd:
         threading.Thread(target=self._take, daemon=True).start()
 
     def _take(self) -> None:
-        with suppress(OSError, ValueError):
+        try:
             while (message := receive(self._incoming)) is not None:
                 self._answers.put(message)
-        os._exit(1)  # whatever the other thread is at
+        finally:
+            os._exit(1)  # whatever the other thread is at
 
     def tell(self, **message: Any) -> None:
         try:
@@ -97,15 +98,15 @@ def work(order: dict[str, Any], service: ParentEnd) -> None:
     run(job, locally(answering), report=service.report)
 
 
-def limit_memory(size: int) -> None:
-    """Where the system has such a limit."""
+def limit_memory(size: int | None) -> None:
+    """To `size` bytes of data, or to no more than there is; where the system has such a limit."""
     try:
         import resource
     except ImportError:
         return
     with suppress(ValueError, OSError):
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (size, most))
+        resource.setrlimit(resource.RLIMIT_DATA, (most if size is None else size, most))
 
 
 def main() -> None:
@@ -118,7 +119,10 @@ def main() -> None:
     limit_memory(order["memory"])
     service.watch()
     try:
-        work(order, service)
+        try:
+            work(order, service)
+        finally:
+            limit_memory(None)  # to tell what happened takes some, too
     except QingyuError as error:
         service.tell(failed=(error.code, error.zh, error.en))
     except MemoryError:
