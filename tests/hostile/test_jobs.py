@@ -234,7 +234,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
     """A file that takes more than the process may have is told to be too large, by its name."""
     strings = [b"<sst>", *[b"<si><t>ab</t></si>" * 50_000] * 40, b"</sst>"]
     data = workbook([HEAD, cells("text"), END], strings)
-    with closing(Apart(order(tmp_path, "a.xlsx", data, memory=48 << 20))) as apart:
+    with closing(Apart(order(tmp_path, "a.xlsx", data, memory=96 << 20))) as apart:
         with pytest.raises(FailedError, match=r"a\.xlsx unpacks to more than the memory") as told:
             list(events(apart))
         assert told.value.code == "file_invalid"

@@ -116,8 +116,8 @@ def main() -> None:
         return
     with suppress(AttributeError, OSError):
         os.nice(NICENESS)
-    limit_memory(order["memory"])
     service.watch()
+    limit_memory(order["memory"])
     try:
         try:
             work(order, service)
