@@ -37,7 +37,11 @@ def sent(attacked: Service, *pieces: bytes) -> socket.socket:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(HELD_SECONDS)
-    connection.connect(("127.0.0.1", attacked.port))
+    try:
+        connection.connect(("127.0.0.1", attacked.port))
+    except OSError:  # the service has ended
+        connection.close()
+        raise
     with suppress(OSError):
         for piece in pieces:
             connection.sendall(piece)
