@@ -36,7 +36,7 @@ from training.errors import RecipeError, run
 from training.mistakes import Mistakes
 from training.model import Model
 
-NAME = "correct"
+NAME, DETECT = "correct", "detect"
 
 
 class CorrectionHead(nn.Module):
@@ -104,10 +104,13 @@ def losses(model: Model, head: CorrectionHead, batch: Batch, branch: int) -> dic
 def save(head: CorrectionHead, out: Path, branch: int) -> None:
     """The head as it is, in place of an older one only once it is whole."""
     out.mkdir(parents=True, exist_ok=True)
-    entry = {NAME: {"kind": "correction", "labels": ["wrong"], "branch": branch}}
+    entries = {
+        NAME: {"kind": "correction", "labels": [], "branch": branch},
+        DETECT: {"kind": "detection", "labels": ["wrong"], "branch": branch, "layers_of": NAME},
+    }
     save_file(head.tensors(), out / "heads.safetensors.part")
     (out / "heads.safetensors.part").replace(out / "heads.safetensors")
-    (out / "heads.json").write_text(json.dumps(entry, ensure_ascii=False), "utf-8")
+    (out / "heads.json").write_text(json.dumps(entries, ensure_ascii=False), "utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,9 +2,10 @@
 
     python -m training.judge --bundle bundle --real held_out_errors.jsonl --clean held_out.txt
 
-Sentences with people's mistakes that no head was trained on teach the weights: at every doubtful
-place one of the options is right, and the weights are those that make it likeliest. Correct
-sentences of another file then set the prior: as many as `--quiet` (a share) may be changed. Prints
+Sentences with people's mistakes that no head was trained on teach the weights, with mistakes made
+in correct ones for the kinds that those lack (one character too many, one too few): at every
+doubtful place one of the options is right, and the weights are those that make it likeliest.
+Correct lines then set the prior: as many as `--quiet` (a share) may be changed. Prints
 what belongs into `qingyu/tasks/parts/judgement.py`.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +31,9 @@ from qingyu.tasks.parts.findings import PIECE
 from qingyu.tasks.parts.judgement import FEATURES, Judge
 from qingyu.text.sentences import pieces
 from training.errors import RecipeError, run
+from training.mistakes import Marked, Mistakes, aligned
+
+SHARES = (0.34, 0.1, 0.05, 0.1, 0.05, 0.18, 0.18)  # of mistakes.KINDS
 
 # Right options and how their features are: [options, FEATURES]; -1 where nothing is wrong, -2 where
 # what was meant is not among them.
@@ -73,30 +78,36 @@ def gathered(args: argparse.Namespace) -> tuple[list[list[Case]], list[list[Case
     chance = random.Random(0)
     chance.shuffle(pairs)
     chance.shuffle(lines)
+    made = Mistakes(sounds_and_shapes(), Counter("".join(lines)), Counter(), pairs, SHARES)
+    rng = np.random.default_rng(0)
+    few = args.sentences // 3
+    marked = [aligned(*pair) for pair in pairs[: args.sentences]]
+    marked += [made.make(line[:60], rng) for line in lines[:few]]
+    clean = [Marked(line) for line in lines[few : few + args.sentences]]
     with closing(qingyu.load(args.bundle, threads=1)) as model:
         asked = Heads.of(model.context, "check")
         judge = Judge(model.tokenizer, sounds_and_shapes())
-        found = []
-        for texts in (pairs[: args.sentences], [(t, t) for t in lines[: args.sentences]]):
-            steps = [cases(model, asked, judge, *pair) for pair in texts]
-            found.append(model.complete_all(steps))
+        found = [
+            model.complete_all([cases(model, asked, judge, one) for one in some])
+            for some in (marked, clean)
+        ]
     return found[0], found[1]
 
 
-def cases(model: Model, asked: Heads, judge: Judge, text: str, right: str) -> Steps[list[Case]]:
+def cases(model: Model, asked: Heads, judge: Judge, marked: Marked) -> Steps[list[Case]]:
     """The doubtful places of a sentence: features of their options, and which is right."""
-    tokens = model.tokenizer.tokens(text)
+    tokens = model.tokenizer.tokens(marked.text)
     chinese = set(model.tokenizer.chinese_ids.tolist())
     found: list[Case] = []
-    for start, end in pieces(text, tokens.offsets, PIECE):
+    for start, end in pieces(marked.text, tokens.offsets, PIECE):
         places = [i for i in range(start, end) if tokens.ids[i] in chinese]
         seen = yield from doubtful(model.context, asked, tokens.ids, (start, end), places)
         for place in seen:
             options = judge.options(place, tokens.ids, asked.trained)
             at = tokens.offsets[place.index][0]
-            meant = model.tokenizer.token_to_id(right[at])
             target = -1
-            if right[at] != text[at]:
+            if at in marked.meant:
+                meant = model.tokenizer.token_to_id(marked.meant[at])
                 ids = [option.token_id for option in options]
                 target = ids.index(meant) if meant in ids else -2
             features = np.array([one.features for one in options]).reshape(-1, len(FEATURES))

@@ -66,8 +66,11 @@ class Mistakes:
         frequency: Counter[str],
         words: Counter[str],
         real: Iterable[tuple[str, str]] = (),
+        shares: Sequence[float] = SHARES,
     ) -> None:
-        """`real` are sentences with mistakes and their corrections; `words` how often each is."""
+        """`real` are sentences with mistakes and their corrections; `words` how often each is;
+        `shares` how often each of KINDS is made."""
+        self._shares = shares
         self._known = known
         self._frequency = frequency
         self._real: dict[str, Counter[str]] = {}
@@ -87,7 +90,7 @@ class Mistakes:
         chars = list(text)
         meant: dict[int, str] = {}
         for _ in range(1 + int(rng.choice(3, p=COUNTS))):
-            kind = str(rng.choice(KINDS, p=SHARES))
+            kind = str(rng.choice(KINDS, p=self._shares))
             self._one(kind, chars, meant, rng)
         return settled(chars, meant)
 
