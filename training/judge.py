@@ -65,9 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             break
         prior -= 0.05
     report("made quiet", weights, prior, real, clean)
-    print(
-        "Weights(\n    (" + ", ".join(f"{w:.3f}" for w in weights) + f"),\n    {prior:.3f}, 1.5\n)"
-    )
+    told = ", ".join(f"{weight:.3f}" for weight in weights)
+    print(f"EvidenceWeights(\n    ({told}),\n    {prior:.3f}, 1.5\n)")
 
 
 def gathered(args: argparse.Namespace) -> tuple[list[list[Case]], list[list[Case]]]:

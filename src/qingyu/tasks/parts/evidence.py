@@ -22,7 +22,7 @@ from qingyu.tasks.parts.words import ask_words
 ROWS_AT_ONCE = 256  # rows as long as the vocabulary that are held together
 APART = 32  # tokens between masks of one pass
 SIGHT = 40  # tokens on either side that a masked place sees
-DOUBTFUL = -4.0  # logit of the detection head from which a place is looked into
+DOUBTFUL = -3.0  # logit of the detection head from which a place is looked into
 EXPECTED = -0.02  # log-probability in sight of itself from which a token is not
 
 
