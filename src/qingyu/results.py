@@ -19,8 +19,9 @@ LongPair: TypeAlias = Literal["end", "error"]
 """A pair too long: cut at the end of the longer text, or refused."""
 Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max", "viterbi"]
 """How labels of tokens become spans."""
-Method: TypeAlias = Literal["entailment", "cloze"]
-"""Zero-shot: an inference for each label, or all labels at the masks of one template."""
+Method: TypeAlias = Literal["entailment", "cloze", "both"]
+"""Zero-shot: an inference for each label, all labels at the masks of one template, or the two
+joined."""
 
 Reason: TypeAlias = Literal["同音", "近音", "形近", "的地得", "重复", "缺字", "搭配", "标点"]
 """Why a piece of text is suspected: same or near sound, like shape, 的地得, something doubled or
@@ -148,7 +149,7 @@ class CheckResult(Result):
 @dataclass(frozen=True)
 class ZeroShotResult(Result):
     """`labels`, best first, with their `scores`: they add up to 1 unless each label was asked
-    for itself (`multi_label`)."""
+    for itself (`multi_label`). `label` is the best, or says that it is not sure."""
 
     text: str
     labels: tuple[str, ...]
@@ -156,6 +157,7 @@ class ZeroShotResult(Result):
     multi_label: bool
     truncated: bool
     unread: tuple[Span, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)

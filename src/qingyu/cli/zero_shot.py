@@ -52,7 +52,8 @@ def zero_shot(
     method: Annotated[
         str,
         typer.Option(
-            "--method", help="entailment 逐个推理，cloze 一遍填空 / How labels are scored."
+            "--method",
+            help="entailment 逐个推理，cloze 一遍填空，both 合用 / How labels are scored.",
         ),
     ] = "entailment",
     model: ModelName = bundle.DEFAULT,

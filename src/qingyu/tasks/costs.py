@@ -106,7 +106,7 @@ def zero_shot(
     **_: Any,
 ) -> Cost:
     """A pass for each template with each label in it and each window of the text; as a cloze, for
-    each template with each length of a label."""
+    each template with each length of a label; or both."""
     labels = [len(word) for word in _labels(candidate_labels)]
     templates = [(len(one), one.count("{}")) for one in _words(hypothesis_template)]
     length = size(text)
@@ -114,14 +114,14 @@ def zero_shot(
     filled = max((size + places * longest for size, places in templates), default=0)
     room = max(1, context.pair_room - min(filled, context.pair_room // 2))
     spans = len(windows.overlapping(length, room))
-    if method == "cloze":
+    tokens = length // CHARACTERS
+    if method != "entailment":
         passes = len(templates) * len(set(labels))
-        words = passes * filled
-        spans += 1
-    else:
+        tokens += (spans + 1) * passes * (min(length, room) + 3 + filled)
+    if method != "cloze":
         passes = len(templates) * len(labels)
         words = sum(size * len(labels) + places * sum(labels) for size, places in templates)
-    tokens = spans * (passes * (min(length, room) + 3) + words) + length // CHARACTERS
+        tokens += spans * (passes * (min(length, room) + 3) + words)
     return Cost(tokens, _said(text) + sum(labels) * ESCAPED + len(labels) * NUMBER)
 
 

@@ -18,20 +18,29 @@ from qingyu.bundle import HeadInfo
 from qingyu.errors import InputError, TaskNotSupportedError, TextTooLongError
 from qingyu.numbers import FloatArray, softmax
 from qingyu.query import Query, Steps
-from qingyu.results import LongText, Method, ZeroShotResult
+from qingyu.results import UNCERTAIN, LongText, Method, ZeroShotResult
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.cloze import cloze
-from qingyu.tasks.parts.parameters import checked_choice, checked_strings, checked_text, wrong
+from qingyu.tasks.parts.parameters import (
+    checked_choice,
+    checked_flag,
+    checked_strings,
+    checked_text,
+    wrong,
+)
 from qingyu.tasks.parts.turns import turns
 from qingyu.text.reading import Reading, read
 
 NAME = "zero-shot-classification"
 TEMPLATE = "这段话说的是{}。"
+SEPARATORS = "[,，、;；/\n]"  # of labels in one string
+SURE = 0.5  # of a label, for an answer that may be uncertain
+INFERRED, GUESSED = 1.0, 0.5  # powers by which entailment and cloze are joined
 
 Labels: TypeAlias = str | Sequence[str] | Sequence[tuple[str, str]] | Mapping[str, str]
-"""Names of labels: a list, a string with commas, or with a description each, as a mapping or as
-pairs; the description then stands in the hypothesis in place of the name."""
+"""Names of labels: a list, a string with commas or other separators, or with a description each, as
+a mapping or as pairs; the description then stands in the hypothesis in place of the name."""
 
 
 def zero_shot(
@@ -44,6 +53,7 @@ def zero_shot(
     method: Method = "entailment",
     truncate: LongText = "windows",
     head: str | None = None,
+    uncertain: bool = False,
 ) -> Steps[ZeroShotResult]:
     """Every label with its score, best first.
 
@@ -51,35 +61,38 @@ def zero_shot(
     are a softmax of the labels' entailment logits, or with `multi_label`, and for a single label,
     of entailment against contradiction, each label by itself. `method="cloze"` asks a masked
     language model once for all labels instead: quicker, coarser, and only to tell two labels or
-    more from each other. A long text is read in overlapping windows whose logits are averaged
-    ("windows"), read from its beginning ("end"), or refused ("error"). Raises InputError,
-    TextTooLongError and TaskNotSupportedError.
+    more from each other. `method="both"` asks both and joins what they say. With `uncertain`, the
+    label is UNCERTAIN where the best has less than half of the probability. A long text is read in
+    overlapping windows whose logits are averaged ("windows"), read from its beginning ("end"), or
+    refused ("error"). Raises InputError, TextTooLongError and TaskNotSupportedError.
     """
     checked_choice(method, "method", Method)
-    by_entailment = method == "entailment"
+    checked_flag(uncertain, "uncertain")
+    by_entailment = method != "cloze"
     if by_entailment and not any(map(heads.infers, context.heads.values())):
         _refuse_unnamed(context)
     name = context.head(NAME, heads.infers if by_entailment else heads.masked_lm, head)
     checked_choice(truncate, "truncate", LongText)
-    if not isinstance(multi_label, bool):
-        raise wrong("multi_label", "布尔值", "true or false", repr(multi_label))
+    checked_flag(multi_label, "multi_label")
     text = checked_text(text)
     # In one order however they came, so that sums over labels are the same to the last bit.
     described = dict(sorted(described_labels(candidate_labels).items()))
     templates = checked_templates(hypothesis_template)
+    if method != "entailment" and (multi_label or len(described) == 1):
+        raise InputError(
+            f'method="{method}" 比较各标签，至少要两个，且不能与 multi_label 同时使用。',
+            f'method="{method}" compares labels: it takes two or more, and no multi_label.',
+        )
     if by_entailment:
         multi_label = multi_label or len(described) == 1
         reading, logits = yield from inference(
             context, name, text, list(described.values()), templates, truncate
         )
         scores = entailed(context.heads[name], logits, multi_label)
-    elif multi_label or len(described) == 1:
-        raise InputError(
-            'method="cloze" 比较各标签，至少要两个，且不能与 multi_label 同时使用。',
-            'method="cloze" compares labels: it takes two or more, and no multi_label.',
-        )
-    else:
-        reading, scores = yield from cloze(context, name, text, described, templates, truncate)
+    if method != "entailment":
+        words = context.head(NAME, heads.masked_lm)
+        reading, guessed = yield from cloze(context, words, text, described, templates, truncate)
+        scores = joined(scores, guessed) if by_entailment else guessed
 
     names, means = list(described), scores.mean(axis=0)
     order = sorted(range(len(names)), key=lambda i: (-means[i], names[i]))
@@ -90,7 +103,15 @@ def zero_shot(
         multi_label,
         bool(reading.unread),
         reading.unread,
+        names[order[0]] if not uncertain or means[order[0]] >= SURE else UNCERTAIN,
     )
+
+
+def joined(inferred: FloatArray, guessed: FloatArray) -> FloatArray:
+    """Probabilities [templates, labels] of entailment and of a cloze as one: a product of powers
+    (Hinton 2002), which were fitted on headlines set apart."""
+    logs = INFERRED * np.log(inferred + 1e-9) + GUESSED * np.log(guessed + 1e-9)
+    return softmax(np.asarray(logs, np.float32))
 
 
 def _refuse_unnamed(context: Context) -> None:
@@ -150,7 +171,7 @@ def described_labels(labels: object) -> dict[str, str]:
     """Names of labels and the words that describe them. Raises InputError where there is none, one
     is blank, or one comes twice."""
     if isinstance(labels, str):
-        labels = [name for part in re.split("[,，]", labels) if (name := part.strip())]
+        labels = [name for part in re.split(SEPARATORS, labels) if (name := part.strip())]
     if isinstance(labels, Mapping):
         labels = list(labels.items())
     if isinstance(labels, Sequence) and labels and all(_is_pair(label) for label in labels):

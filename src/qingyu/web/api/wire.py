@@ -180,10 +180,13 @@ class ZeroShotRequest(EachText):
     multi_label: bool = Field(default=False, description="每个标签各自判断 / each label by itself")
     method: Method = Field(
         default="entailment",
-        description="逐标签推理，或一遍填空 / an inference a label, or one cloze for all",
+        description="逐标签推理、一遍填空，或两者合一 / an inference a label, one cloze, or both",
     )
     truncate: LongTextField = "windows"
     head: Head = None
+    uncertain: bool = Field(
+        default=False, description="没把握时标签为“不确定” / say so where it is not sure"
+    )
 
     def calls(self) -> list[Call]:
         labels = fixed(self.candidate_labels)

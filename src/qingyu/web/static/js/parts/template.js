@@ -3,7 +3,7 @@ import { field, h, select } from "../dom.js";
 import { t } from "../i18n.js";
 
 export const TEMPLATES = [
-  "这段话的主题是{}。",
+  "这段话说的是{}。",
   "这是一条关于{}的消息。",
   "这句话的情绪是{}。",
   "说话人的意图是{}。",
