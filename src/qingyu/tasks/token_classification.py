@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from qingyu.results import Aggregation, Entity, Span, TokenClassificationResult
 from qingyu.tasks.context import Context
 from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.labelling import OUTSIDE, likeliest_path, spans
+from qingyu.tasks.parts.names import checked_gazetteer, edged, with_known
 from qingyu.tasks.parts.parameters import checked_choice, checked_text, wrong
 from qingyu.text import windows
 from qingyu.text.tokenizer import Tokenizer, Tokens
@@ -36,6 +37,7 @@ def token_classification(
     aggregation_strategy: Aggregation | None = None,
     ignore_labels: Sequence[str] = (OUTSIDE,),
     head: str | None = None,
+    gazetteer: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
 ) -> Steps[TokenClassificationResult]:
     """Spans of `text` with a label and a score, in the order of the text.
 
@@ -45,6 +47,8 @@ def token_classification(
     follow each other as the scheme has it; without a strategy, a head of single characters does
     this, and any other "simple". Labels of `ignore_labels` are left out. A long text is read in
     overlapping windows, and every token is labelled where it has most context, so nothing is cut.
+    Spans of a head of single characters begin and end on whole words and never on a symbol.
+    `gazetteer` has names of one's own with their labels: where one stands, it is what is found.
     Raises InputError and TaskNotSupportedError.
     """
     name = context.head(NAME, heads.tagger, head)
@@ -55,6 +59,7 @@ def token_classification(
     checked_choice(aggregation_strategy, "aggregation_strategy", Aggregation)
     if isinstance(ignore_labels, str) or not isinstance(ignore_labels, Sequence):
         raise wrong("ignore_labels", "字符串列表", "a list of strings", repr(ignore_labels)[:60])
+    known = checked_gazetteer(gazetteer)
     text = checked_text(text)
     tokenizer = context.tokenizer
     tokens = tokenizer.characters(text) if by_character else tokenizer.tokens(text)
@@ -96,6 +101,10 @@ def token_classification(
             start, end = pieces[first].span[0], pieces[past - 1].span[1]
             score = float(np.mean([piece.score for piece in pieces[first:past]]))
             entities.append(Entity(label, text[start:end], start, end, score))
+    if by_character and aggregation_strategy != "none":
+        entities = edged(text, entities)
+    if known:
+        entities = with_known(text, entities, known)
     return TokenClassificationResult(text, tuple(entities))
 
 

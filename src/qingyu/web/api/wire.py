@@ -285,6 +285,9 @@ class TokensRequest(EachText):
         description="如何合并词元，默认随头 / how tokens are joined; by the head",
     )
     head: Head = None
+    gazetteer: Annotated[dict[str, str], Field(max_length=MAX_WORDS)] | None = Field(
+        default=None, description="自己的名称与标签 / names of one's own, with their labels"
+    )
 
 
 class EmbeddingsRequest(EachText):
