@@ -9,6 +9,7 @@
     ├── TaskNotSupportedError     the model has no head for this task
     ├── ModelNotFoundError        no bundle of that name or at that path
     ├── BundleError               a bundle is incomplete, damaged or of another format
+    ├── PhrasesError              a phrase memory is damaged, or of another tokenizer
     ├── BuildError                a checkpoint cannot become a bundle
     │   ├── CheckpointError       the checkpoint itself is unreadable or inconsistent
     │   └── AgreementError        the result strays too far from its reference
@@ -116,6 +117,10 @@ class ModelClosedError(QingyuError):
 
 class BundleError(QingyuError):
     code = "bundle_invalid"
+
+
+class PhrasesError(QingyuError):
+    code = "phrases_invalid"
 
 
 class BuildError(QingyuError):

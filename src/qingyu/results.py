@@ -52,13 +52,15 @@ def _plain(value: Any) -> Any:
 class Candidate(Result):
     """A word proposed for a mask: `score` is its probability, `sequence` the text with it in.
 
-    `token_id` is None where the word takes more than one token.
+    `token_id` is None where the word takes more than one token; `remembered` says that a memory of
+    phrases made it likelier than the model alone finds it.
     """
 
     token: str
     token_id: int | None
     score: float
     sequence: str
+    remembered: bool = False
 
 
 @dataclass(frozen=True)

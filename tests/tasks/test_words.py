@@ -12,9 +12,11 @@ from qingyu.numbers import log_softmax, softmax
 from qingyu.tasks.parts.words import Words
 
 TASKS = Path(qingyu.__file__).parent / "tasks"
-# These read logits of their own: labels of a text or a token, and scores of written text.
+# These read logits of their own: labels of a text or a token, scores of written text, and what is
+# told of a character in full sight.
 OF_LABELS = {
     "classification.py", "token_classification.py", "zero_shot.py", "text2text.py", "cloze.py",
+    "evidence.py",
 }  # fmt: skip
 
 

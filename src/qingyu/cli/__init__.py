@@ -25,6 +25,7 @@ from qingyu.cli import (
     fill,
     models,
     ner,
+    phrases,
     plan,
     profile,
     score,
@@ -66,6 +67,7 @@ app.command("profile")(profile.profile)
 app.command("plan")(plan.plan)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
+app.add_typer(phrases.app, name="phrases")
 
 
 def _show_version(wanted: bool) -> None:

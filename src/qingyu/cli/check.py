@@ -10,7 +10,7 @@ import typer
 
 from qingyu import bundle
 from qingyu.cli.check_files import CheckOrder, check_files, diff_of, files_among
-from qingyu.cli.texts import AsJson, ModelName, Threads, answer_texts, read_texts
+from qingyu.cli.texts import AsJson, ModelName, PhraseFiles, Threads, answer_texts, read_texts
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def check(
         ),
     ] = False,
     model: ModelName = bundle.DEFAULT,
+    phrases: PhraseFiles = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +97,9 @@ def check(
         )
     changed = False
     if files:
-        order = CheckOrder(files, out, report, diff, as_json, parameters, model, threads)
+        order = CheckOrder(
+            files, out, report, diff, as_json, parameters, model, threads, tuple(phrases or ())
+        )
         changed = check_files(order, draw)
     else:
 
@@ -106,7 +109,8 @@ def check(
             changed = changed or any(one.corrected != one.text for one in results)
             return results
 
-        answer_texts(texts, model, threads, as_json, ask, draw_diff if diff else draw)
+        shown = draw_diff if diff else draw
+        answer_texts(texts, model, threads, as_json, ask, shown, phrases)
     if changed and fail_on_suspects:
         raise typer.Exit(FOUND)
 

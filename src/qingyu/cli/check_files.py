@@ -37,6 +37,7 @@ class CheckOrder:
     parameters: Mapping[str, Any]
     model: str
     threads: int | None
+    phrases: tuple[Path, ...] = ()
 
 
 def files_among(arguments: Sequence[str]) -> list[Path]:
@@ -55,7 +56,8 @@ def check_files(order: CheckOrder, draw: Callable[[Console, CheckResult], None])
     if order.report and order.report.suffix not in (".md", ".json"):
         raise InputError("--report 应是 .md 或 .json。", "--report should be a .md or .json file.")
     changed = False
-    with closing(qingyu.load(order.model, threads=order.threads)) as model:
+    loaded = qingyu.load(order.model, threads=order.threads).with_phrases(*order.phrases)
+    with closing(loaded) as model:
         for path in order.files:
             document = read_document(path)
             console.note(f"检查文件 {path}", f"checking the file {path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qingyu import bundle
-from qingyu.cli.texts import AsJson, ModelName, Threads, answer_texts, draw_bars
+from qingyu.cli.texts import AsJson, ModelName, PhraseFiles, Threads, answer_texts, draw_bars
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,7 @@ def fill(
         int, typer.Option("--top-k", "-k", min=1, help="每个空给几个候选 / Candidates per mask.")
     ] = 5,
     model: ModelName = bundle.DEFAULT,
+    phrases: PhraseFiles = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,6 +42,7 @@ def fill(
         as_json,
         ask=lambda loaded, batch: loaded.fill_mask(batch, top_k=top_k),
         draw=_draw,
+        phrases=phrases,
     )
 
 

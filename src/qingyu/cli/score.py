@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qingyu import bundle
-from qingyu.cli.texts import AsJson, ModelName, Texts, Threads, answer_texts
+from qingyu.cli.texts import AsJson, ModelName, PhraseFiles, Texts, Threads, answer_texts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,7 @@ ODD, VERY_ODD = 3.0, 6.9
 def score(
     texts: Texts = None,
     model: ModelName = bundle.DEFAULT,
+    phrases: PhraseFiles = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -26,7 +27,7 @@ def score(
 
     例 / Example: qingyu score "今天天气真好。" "今天天汽真好。"
     """
-    answer_texts(texts, model, threads, as_json, lambda m, batch: m.score(batch), draw)
+    answer_texts(texts, model, threads, as_json, lambda m, batch: m.score(batch), draw, phrases)
 
 
 def draw(screen: Console, result: ScoreResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
@@ -36,6 +37,13 @@ Threads: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="每条结果一行 JSON / One line of JSON per text.")
 ]
+PhraseFiles: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--phrases",
+        help="再用这份短语记忆，可写多次 / One more phrase memory; may come again.",
+    ),
+]
 HeadName: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -51,6 +59,7 @@ def answer_texts(
     as_json: bool,
     ask: Callable[[Model, list[str]], Sequence[R]],
     draw: Callable[[Console, R], None],
+    phrases: Sequence[Path] | None = None,
 ) -> None:
     """Answer arguments or lines of standard input as they arrive, in order.
 
@@ -62,7 +71,7 @@ def answer_texts(
 
     show = _shown(as_json, draw)
     bad = False
-    with closing(qingyu.load(model, threads=threads)) as loaded:
+    with closing(qingyu.load(model, threads=threads).with_phrases(*phrases or ())) as loaded:
         for batch in batches:
             good = [line.text for line in batch if line.error is None]
             answers = iter(_ask(loaded, good, ask))

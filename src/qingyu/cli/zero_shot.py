@@ -10,6 +10,7 @@ from qingyu import bundle
 from qingyu.cli.texts import (
     AsJson,
     ModelName,
+    PhraseFiles,
     Texts,
     Threads,
     answer_texts,
@@ -57,6 +58,7 @@ def zero_shot(
         ),
     ] = "entailment",
     model: ModelName = bundle.DEFAULT,
+    phrases: PhraseFiles = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,6 +85,7 @@ def zero_shot(
         as_json,
         lambda m, batch: m.zero_shot(batch, wanted, **parameters),
         draw,
+        phrases,
     )
 
 

@@ -69,7 +69,7 @@ def lay_out(
 
     Several inputs need a folder to write to, which is made. Raises FileError.
     """
-    base, inputs = _inputs(wanted)
+    base, inputs = inputs_of(wanted)
     many = Path(wanted).is_dir() or not Path(wanted).exists()
     root = Path(os.path.realpath(output))
     if many:
@@ -111,7 +111,7 @@ def check_outputs(layout: JobFiles, done: int, *, force: bool, new: bool) -> Non
             raise OutputExistsError(target)
 
 
-def _inputs(wanted: str) -> tuple[Path, list[Path]]:
+def inputs_of(wanted: str) -> tuple[Path, list[Path]]:
     """The folder that names are relative to, and the files in order."""
     path = Path(wanted)
     if path.is_dir():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -18,6 +20,7 @@ from qingyu.tasks import registry
 from qingyu.tasks.context import Context
 from qingyu.tasks.drive import complete
 from qingyu.taught import Taught
+from qingyu.text.phrases import Phrases
 from qingyu.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class Model:
     """
 
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
+        """Raises BundleError and PhrasesError."""
         self.manifest = manifest
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
         self.context = Context(
@@ -63,6 +67,19 @@ class Model:
             embedding=manifest.embedding,
         )
         self._open: Network | None = Network(manifest, threads)
+
+    def with_phrases(self, *memories: str | Path | Phrases, own: bool = True) -> Model:
+        """The same model with further memories of phrases, files as `qingyu phrases build` makes
+        them. It shares all that this one has loaded; `own=False` leaves out the memories that this
+        one has. Raises PhrasesError where a file is damaged or of another tokenizer."""
+        opened = [
+            one if isinstance(one, Phrases) else Phrases(Path(one), self.tokenizer)
+            for one in memories
+        ]
+        known = self.context.phrases if own else ()
+        model = copy(self)
+        model.context = replace(self.context, phrases=(*known, *opened))
+        return model
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from qingyu.bundle import EmbeddingInfo, HeadInfo
 from qingyu.errors import TaskNotSupportedError
 from qingyu.query import Query
 from qingyu.taught import Taught
+from qingyu.text.phrases import Phrases
 from qingyu.text.tokenizer import Tokenizer
 
 Fits: TypeAlias = Callable[[HeadInfo], bool]
@@ -22,7 +23,8 @@ class Context:
     """A model as tasks see it: its tokenizer, its heads, and how many tokens it reads.
 
     `taught` are heads of a user's own, by name; they stand before heads of the same name.
-    `embedding` says how vectors are made.
+    `embedding` says how vectors are made. `phrases` are its memories of phrases, all of the
+    tokenizer's vocabulary.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Context:
     max_tokens: int
     taught: dict[str, Taught] = field(default_factory=dict)
     embedding: EmbeddingInfo = field(default_factory=EmbeddingInfo)
+    phrases: tuple[Phrases, ...] = ()
 
     @property
     def room(self) -> int:

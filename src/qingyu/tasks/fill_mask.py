@@ -17,7 +17,7 @@ from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.beam import MAX_TOGETHER, fill_together
 from qingyu.tasks.parts.blanks import MASK, Blanks, find_blanks
 from qingyu.tasks.parts.parameters import checked_choice, checked_count, checked_text
-from qingyu.tasks.parts.targets import pieces_of, score_targets
+from qingyu.tasks.parts.targets import Target, pieces_of, score_targets
 from qingyu.tasks.parts.words import ask_words
 from qingyu.tasks.text2text import fill_by_writing
 from qingyu.text.lexicon import Lexicon
@@ -75,14 +75,23 @@ def fill_mask(
             window: [i for i, other in enumerate(blanks.windows) if other == window]
             for window in dict.fromkeys(blanks.windows)
         }
-        answers = yield from ask_words([blanks.query(asked, {}) for asked in numbers.values()])
+        answers = yield from ask_words(
+            context, [blanks.query(asked, {}) for asked in numbers.values()]
+        )
         rows = [row for words in answers for row in words.probabilities()]
+        known = [known for words in answers for known in words.remembered()]
         found = [
-            likeliest(tokenizer, row, top_k, allowed)
-            for row, allowed in zip(rows, _allowed(blanks, admitted), strict=True)
+            [(*word, word[1] in known) for word in likeliest(tokenizer, row, top_k, allowed)]
+            for row, known, allowed in zip(rows, known, _allowed(blanks, admitted), strict=True)
         ]
     fills = tuple(
-        MaskFill(*span, tuple(Candidate(*word, replaced(text, [span], word[:1])) for word in words))
+        MaskFill(
+            *span,
+            tuple(
+                Candidate(word, token_id, score, replaced(text, [span], [word]), remembered)
+                for word, token_id, score, remembered in words
+            ),
+        )
         for span, words in zip(blanks.spans, found, strict=True)
     )
 
@@ -140,11 +149,15 @@ def replaced(text: str, spans: Sequence[Span], words: Sequence[str]) -> str:
 
 
 def _of_targets(
-    tokenizer: Tokenizer, scores: Mapping[str, float], top_k: int
-) -> list[tuple[str, int | None, float]]:
-    """Word, id (of a word that is one token) and probability of the best targets."""
-    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:top_k]
-    return [(word, tokenizer.token_to_id(word), score) for word, score in best]
+    tokenizer: Tokenizer, scores: Mapping[str, Target], top_k: int
+) -> list[tuple[str, int | None, float, bool]]:
+    """Word, id (of a word that is one token), probability of the best targets, and whether a memory
+    raised them."""
+    best = sorted(scores.items(), key=lambda item: (-item[1].score, item[0]))[:top_k]
+    return [
+        (word, tokenizer.token_to_id(word), target.score, target.remembered)
+        for word, target in best
+    ]
 
 
 def _allowed(blanks: Blanks, lexicon: Lexicon | None) -> list[IntArray | None]:

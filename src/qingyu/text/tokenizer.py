@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,7 +54,7 @@ def is_chinese(char: str) -> bool:
     return 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0x20000 <= code <= 0x323AF
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """`text` if it is valid Unicode. Raises InputError on half a surrogate pair."""
     try:
         text.encode()
@@ -105,10 +107,16 @@ class Tokenizer:
     def vocab_size(self) -> int:
         return self._tokenizer.get_vocab_size()
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the vocabulary: its tokens in the order of their ids, a line each."""
+        tokens = (self.id_to_token(token_id) for token_id in range(len(self.surfaces)))
+        return hashlib.sha256("\n".join(tokens).encode()).hexdigest()
+
     def tokens(self, text: str) -> Tokens:
         """Ids and offsets of `text`, no special tokens added. Raises InputError on half a
         surrogate pair."""
-        text = _whole(text)
+        text = whole_text(text)
         try:
             encoding = self._tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:
@@ -117,11 +125,22 @@ class Tokenizer:
             raise
         return Tokens(encoding.ids, encoding.offsets)
 
+    def batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, as `tokens` has them. Raises InputError on half a surrogate pair."""
+        whole = [whole_text(text) for text in texts]
+        try:
+            found = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
+        except BaseException as error:
+            if is_panic(error):
+                raise _too_intricate() from None
+            raise
+        return [one.ids for one in found]
+
     def characters(self, text: str) -> Tokens:
         """Ids and offsets with each character as a token of its own, spelt as the vocabulary
         spells it; white space and what the vocabulary's spelling leaves out have no token. Raises
         InputError on half a surrogate pair."""
-        text = _whole(text)
+        text = whole_text(text)
         try:
             found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
         except BaseException as error:
@@ -170,6 +189,14 @@ class Tokenizer:
     def marks_continuations(self) -> bool:
         """Whether pieces inside a word have a mark, such as the ## of WordPiece."""
         return bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+
+    @property
+    def parts_characters(self) -> bool:
+        """Whether Chinese characters and punctuation are tokens by themselves wherever they stand,
+        as BERT's pre-tokenizer has it."""
+        steps = json.loads(self._tokenizer.to_str())
+        kinds = {(steps[name] or {}).get("type") for name in ("normalizer", "pre_tokenizer")}
+        return kinds == {"BertNormalizer", "BertPreTokenizer"}
 
     @cached_property
     def plain_ids(self) -> IntArray:

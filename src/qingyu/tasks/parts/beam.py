@@ -46,7 +46,7 @@ def fill_together(
         words = lexicon.spelt(tokenizer, len(run)) if lexicon and lexicon.words else None
         for number in run:
             queries = [blanks.query([number], dict(enumerate(one.ids))) for one in beam]
-            answers = yield from ask_words(queries)
+            answers = yield from ask_words(blanks.context, queries)
             grown: list[Filling] = []
             for one, answer in zip(beam, answers, strict=True):
                 begun = one.ids[run[0] :]

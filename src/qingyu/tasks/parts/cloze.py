@@ -63,7 +63,7 @@ def cloze(
     by_pass = found.reshape(-1, len(words))
     number = 0
     for some in turns(queries()):
-        for answer in (yield from ask_words(some)):
+        for answer in (yield from ask_words(context, some)):
             rows = answer.log_probabilities()
             for place, ids in enumerate(words):
                 if len(ids) == len(rows):

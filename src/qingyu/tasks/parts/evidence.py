@@ -110,7 +110,7 @@ def hidden(
         first, last = max(0, group[0] - SIGHT), min(len(ids), group[-1] + SIGHT + 1)
         shown = [mask_id if i in group else ids[i] for i in range(first, last)]
         queries.append(context.query(shown, [place - first for place in group], head))
-    answers = yield from ask_words(queries)
+    answers = yield from ask_words(context, queries)
     rows = {
         place: row
         for group, answer in zip(groups, answers, strict=True)

@@ -49,7 +49,7 @@ def predicted(
             for place in hidden:
                 masked[place - start] = mask_id
             queries.append(context.query(masked, [place - start for place in hidden], head))
-        answers = yield from ask_words(queries)
+        answers = yield from ask_words(context, queries)
         for (_, hidden), answer in zip(now, answers, strict=True):
             for place, row in zip(hidden, answer.log_probabilities(), strict=True):
                 found[place] = keep(place, row)

@@ -1,0 +1,1 @@
+"""Phrase memories: text counted, entries chosen and packed, their gate fitted."""
