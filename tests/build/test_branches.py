@@ -4,6 +4,7 @@ PyTorch does (tests/reference/branch_goldens.py).
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,20 @@ def test_added_to_a_bundle(
             assert manifest.files[name] == info, name
     assert set(manifest.heads) == {*before.heads, *HEADS}
     assert manifest.accuracy["tags"]["agreement"] > 0.8
+
+
+def test_a_temperature_divides_logits(
+    asked: list[tuple[Query, FloatArray]], tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """What heads.json gives as temperature, a classifier's weights take in."""
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    shutil.copy(BRANCHES / "heads.safetensors", heads)
+    entry = {"kind": "token-classification", "labels": ["O", "B-X", "I-X"], "branch": 1}
+    (heads / "heads.json").write_text(json.dumps({"tags": entry | {"temperature": 2.5}}))
+    manifest = add_heads(tiny("fp32"), heads)
+    tags = [(query, expected / 2.5) for query, expected in asked if query.head == "tags"]
+    close(manifest, tags, 1e-4)
 
 
 def test_a_head_costs_as_many_layers_as_before(tiny: Callable[[str], Path]) -> None:

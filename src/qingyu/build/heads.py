@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,6 +113,7 @@ class Described:
     labels: tuple[str, ...]
     branch: int | None
     owner: str
+    temperature: float = 1.0
 
     @property
     def unit(self) -> Unit:
@@ -124,7 +126,8 @@ def described_heads(folder: Path) -> dict[str, Described]:
 
     The file maps a name to {"labels": [...], "level": "seq" | "token"}, or to {"labels": [...],
     "kind": one of OWN_KINDS, "branch": the shared layer it reads, "layers_of": the head whose own
-    layers it reads too, if not its own}. Raises CheckpointError.
+    layers it reads too, if not its own, "temperature": what its logits are divided by}. Raises
+    CheckpointError.
     """
     path = folder / "heads.json"
     if not path.exists():
@@ -151,4 +154,7 @@ def _described(name: str, head: dict[str, Any]) -> Described:
     owner = head.get("layers_of", name)
     if type(owner) is not str or Path(owner).name != owner:
         raise ValueError(f"layers_of {owner!r}")
-    return Described(kind, tuple(map(str, head["labels"])), branch, owner)
+    temperature = float(head.get("temperature", 1.0))
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature {temperature} of {name!r}")
+    return Described(kind, tuple(map(str, head["labels"])), branch, owner, temperature)

@@ -5,11 +5,13 @@ or without, under names of BERT's kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from qingyu.build.heads import Classifier, Described, Head, MaskedLanguageModel, Readout
 from qingyu.build.naming import BERT, LayerShape, linear, norm, post_norm
-from qingyu.build.parts import Linear, PostNorm
+from qingyu.build.parts import Linear, PostNorm, Vector
 from qingyu.build.sources.weights import Weights
 from qingyu.errors import CheckpointError
 from qingyu.plan import Function
@@ -82,6 +84,19 @@ def _readout(name: str, described: Described, trunk: Trunk, weights: Weights) ->
     if described.owner != name and f"{stem}.classifier.weight" not in weights:
         stem = f"heads.{described.owner}"  # of the head whose layers it reads
     classifier = linear(weights, f"{stem}.classifier", len(described.labels), hidden)
+    classifier = _divided(classifier, described.temperature)
     if described.kind != "sequence-classification":
         return Classifier(classifier)
     return Classifier(classifier, linear(weights, f"{stem}.pooler", hidden, hidden))
+
+
+def _divided(linear: Linear, temperature: float) -> Linear:
+    """A classifier whose logits are divided by its temperature, which its weights take in."""
+    if temperature == 1:
+        return linear
+    by = np.float32(temperature)
+    return replace(linear, read=lambda: linear.matrix / by, read_bias=lambda: _bias(linear) / by)
+
+
+def _bias(linear: Linear) -> Vector:
+    return np.zeros(linear.outputs, np.float32) if linear.bias is None else linear.bias
