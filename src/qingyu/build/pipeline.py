@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 from qingyu import bundle
 from qingyu.build.card import card
+from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.registry import family
+from qingyu.build.families.t5 import T5
 from qingyu.build.families.task_head import notes
 from qingyu.build.measure import report
 from qingyu.build.measure.agreement import Report as Agreement
@@ -111,11 +113,12 @@ def build(
     if checkpoint:
         if options.labels:
             checkpoint = labelled(checkpoint, options.labels)
-        family(checkpoint.config, checkpoint.weights)  # refuses before anything is written
+        # Refuses before anything is written.
+        model = family(checkpoint.config, checkpoint.weights)
         told = (*checkpoint.notes, *notes(checkpoint.config, checkpoint.weights))
     with _aside(out) as folder:
         if checkpoint:
-            made = _from_checkpoint(checkpoint, folder, out.name, options, texts, progress)
+            made = _from_checkpoint(checkpoint, model, folder, out.name, options, texts, progress)
         else:
             progress("graphs", 0.4)
             made = _Made(write_adopted(path or local, folder / "result", out.name))
@@ -144,6 +147,7 @@ class _Made:
 
 def _from_checkpoint(
     checkpoint: Checkpoint,
+    model: Encoder | T5,
     folder: Path,
     name: str,
     options: Options,
@@ -158,26 +162,28 @@ def _from_checkpoint(
     rates = None
     if options.words is not None:
         vocabulary = choose(read_tokenizer(checkpoint.folder), options.words)
-        checkpoint, rates = keep_words(checkpoint, vocabulary.kept), vocabulary.rates()
-    smaller = prune(checkpoint, options.pruning)
+        checkpoint, rates = keep_words(checkpoint, model, vocabulary.kept), vocabulary.rates()
+        model = family(checkpoint.config, checkpoint.weights)
+    smaller = prune(checkpoint, model, options.pruning)
+    small = model if smaller is checkpoint else family(smaller.config, smaller.weights)
     precision, reference = PRECISIONS[options.precision], PRECISIONS[REFERENCE]
     if options.precision == REFERENCE and smaller is checkpoint:
-        manifest = write(checkpoint, precision, folder / "result", name)
+        manifest = write(checkpoint, model, precision, folder / "result", name)
         return _Made(manifest, vocabulary=rates, unused=checkpoint.weights.unused())
     progress("reference", 0.0)
     witness = Calibrating(products=precision.compensates)
     if smaller is checkpoint:
-        whole = seen = write(checkpoint, reference, folder / "reference", name, witness)
+        whole = seen = write(checkpoint, model, reference, folder / "reference", name, witness)
     else:
-        whole = write(checkpoint, reference, folder / "reference", name)
-        seen = write(smaller, reference, folder / "pruned", name, witness)
+        whole = write(checkpoint, model, reference, folder / "reference", name)
+        seen = write(smaller, small, reference, folder / "pruned", name, witness)
     rounds = ROUNDS if precision.compensates else 1
     precision = precision.calibrated(statistics(seen, CALIBRATION, texts[::2], rounds))
     asked = probe(seen, texts[1::2])
     expected = observe(whole, asked, pack=False)
     before = report.measure(_sealed(whole)) if options.measure else None
     progress("graphs", 0.4)
-    manifest = write(smaller, precision, folder / "result", name)
+    manifest = write(smaller, small, precision, folder / "result", name)
     progress("verify", 0.7)
     accuracy = compare(manifest, expected, observe(manifest, asked))
     require(accuracy, options.least_agreement)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from qingyu import __version__, bundle
 from qingyu.build.families.encoder import Encoder
-from qingyu.build.families.registry import family
 from qingyu.build.families.t5 import T5
 from qingyu.build.graphs import Graphs
 from qingyu.build.precisions.base import Precision
@@ -22,18 +21,19 @@ CALIBRATION = "calibrate.onnx"
 
 def write(
     checkpoint: Checkpoint,
+    model: Encoder | T5,
     precision: Precision,
     folder: Path,
     name: str,
     calibrate: Calibrating | None = None,
 ) -> bundle.Manifest:
-    """Everything but card, report and manifest into `folder`, which must not exist.
+    """Everything but card, report and manifest into `folder`, which must not exist; `model`
+    describes the checkpoint.
 
     With `calibrate` also a second encoder, over the same weights, that tells what it is asked to
     of the numbers in it. Raises CheckpointError.
     """
     folder.mkdir()
-    model = family(checkpoint.config, checkpoint.weights)
     if isinstance(model, Encoder) and checkpoint.words is None:
         model.wordless = wordless_ids(checkpoint.folder, model.vocabulary)
     heads = list(model.heads())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qingyu.build.families.encoder import Encoder
 from qingyu.build.families.registry import family
+from qingyu.build.families.t5 import T5
 from qingyu.build.measure.probe import read_texts
 from qingyu.build.naming import LayerNames
 from qingyu.build.shrink.importance import Importance, importances
@@ -52,13 +53,12 @@ class Pruning:
         return any(value is not None for value in vars(self).values())
 
 
-def prune(checkpoint: Checkpoint, pruning: Pruning) -> Checkpoint:
-    """The checkpoint with less in it. Raises BuildError where there is not as much to keep, or
-    where the family has no such parts of its own.
+def prune(checkpoint: Checkpoint, model: Encoder | T5, pruning: Pruning) -> Checkpoint:
+    """The checkpoint, which `model` describes, with less in it. Raises BuildError where there is
+    not as much to keep, or where the family has no such parts of its own.
     """
     if not pruning:
         return checkpoint
-    model = family(checkpoint.config, checkpoint.weights)
     if not isinstance(model, Encoder) or not model.separate():
         raise _error(
             f"{checkpoint.config.model_type} 的层不能裁剪（各层共用权重，或结构特殊）",
@@ -67,8 +67,9 @@ def prune(checkpoint: Checkpoint, pruning: Pruning) -> Checkpoint:
         )
     if pruning.importance is not None and pruning.layers is not None:
         # Importance is that in the model whose layers are gone.
-        checkpoint = prune(checkpoint, Pruning(layers=pruning.layers))
-        return prune(checkpoint, replace(pruning, layers=None))
+        checkpoint = prune(checkpoint, model, Pruning(layers=pruning.layers))
+        model = family(checkpoint.config, checkpoint.weights)
+        return prune(checkpoint, model, replace(pruning, layers=None))
     judged = _judged(checkpoint, model, pruning)
     names, cuts = _kept_layers(model, pruning)
     for new, old in names.items():
@@ -87,9 +88,9 @@ def prune(checkpoint: Checkpoint, pruning: Pruning) -> Checkpoint:
     return replace(checkpoint, config=config, weights=checkpoint.weights.cut(cuts))
 
 
-def keep_words(checkpoint: Checkpoint, kept: Kept) -> Checkpoint:
+def keep_words(checkpoint: Checkpoint, model: Encoder | T5, kept: Kept) -> Checkpoint:
     """The checkpoint with only some words: rows of embeddings, outputs and biases of heads."""
-    weights, model = checkpoint.weights, family(checkpoint.config, checkpoint.weights)
+    weights = checkpoint.weights
     count = model.vocabulary
     if count in (model.hidden, model.feed_forward, model.positions):
         raise _error(
