@@ -54,7 +54,7 @@ COMMANDS: list[tuple[list[str], Callable[[Model], Any], str]] = [
         lambda m: m.token_classification(NAMES, aggregation_strategy="none"),
         "B-PER",
     ),
-    (["embed", PRAISE], lambda m: m.embed(PRAISE), "512"),
+    (["embed", PRAISE], lambda m: m.embed(PRAISE), "256"),
 ]
 
 

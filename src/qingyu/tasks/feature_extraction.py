@@ -11,6 +11,7 @@ from qingyu.numbers import FloatArray, IntArray
 from qingyu.query import Query, Steps
 from qingyu.results import EmbeddingResult, LongText
 from qingyu.tasks.context import Context
+from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.parameters import checked_choice, checked_text, wrong
 from qingyu.text.reading import read
 
@@ -29,8 +30,9 @@ POOL: dict[Pooling, Callable[[FloatArray], FloatArray]] = {
 def feature_extraction(
     context: Context, text: str, *, normalize: bool = True, truncate: LongText = "windows"
 ) -> Steps[EmbeddingResult]:
-    """One vector of the encoder's last hidden states: their mean over all tokens, special ones
-    included, or what else the bundle says (`EmbeddingInfo`).
+    """One vector: the mean over all tokens, special ones included, of what a head trained for it
+    gives, or of the encoder's last hidden states where there is no such head; another pooling where
+    the bundle says so (`EmbeddingInfo`).
 
     Scaled to length 1 unless `normalize` is off, so that the dot product of two is their cosine.
     A long text is read in overlapping windows whose means are averaged ("windows"), read from its
@@ -44,11 +46,13 @@ def feature_extraction(
     room = min(
         context.room, max(1, (info.max_tokens or context.max_tokens) - context.tokenizer.frame.size)
     )
+    head = next((name for name, one in context.heads.items() if heads.embeds(one)), None)
     reading = read(context.tokenizer, text, room, truncate)
     queries = []
     for part in reading.parts():
         input_ids, token_type_ids = context.tokenizer.framed(part)
-        queries.append(Query(input_ids, token_type_ids, _rows(info.pooling, len(input_ids))))
+        rows = _rows(info.pooling, len(input_ids))
+        queries.append(Query(input_ids, token_type_ids, rows, head))
     pool = POOL[info.pooling]
     pooled = np.stack([pool(states) for states in (yield queries)])
     vector = reading.mean(pooled).astype(np.float64)

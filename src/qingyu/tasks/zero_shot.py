@@ -109,7 +109,7 @@ def zero_shot(
 
 def joined(inferred: FloatArray, guessed: FloatArray) -> FloatArray:
     """Probabilities [templates, labels] of entailment and of a cloze as one: a product of powers
-    (Hinton 2002), which were fitted on headlines set apart."""
+    (Hinton 2002), whose weights were chosen by hand and not yet fitted."""
     logs = INFERRED * np.log(inferred + 1e-9) + GUESSED * np.log(guessed + 1e-9)
     return softmax(np.asarray(logs, np.float32))
 

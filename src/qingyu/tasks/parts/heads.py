@@ -33,6 +33,10 @@ def names(head: HeadInfo) -> bool:
     return tagger(head) and any(label.upper().endswith("PER") for label in head.labels)
 
 
+def embeds(head: HeadInfo) -> bool:
+    return head.kind == "embedding"
+
+
 def classifier(head: HeadInfo) -> bool:
     return head.kind == "sequence-classification"
 
