@@ -46,7 +46,7 @@ def feature_extraction(
     room = min(
         context.room, max(1, (info.max_tokens or context.max_tokens) - context.tokenizer.frame.size)
     )
-    head = next((name for name, one in context.heads.items() if heads.embeds(one)), None)
+    head = next((name for name, one in context.heads.items() if heads.embeds(one)), "")
     reading = read(context.tokenizer, text, room, truncate)
     queries = []
     for part in reading.parts():
