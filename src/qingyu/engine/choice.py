@@ -13,7 +13,7 @@ from qingyu.errors import BundleError, SettingsError
 
 ENGINE_VARIABLE = "QINGYU_ENGINE"
 AUTO = "auto"
-ENGINES = ("onnx",)  # in the order in which `auto` tries them
+ENGINES = ("native", "onnx")  # in the order in which `auto` tries them
 
 
 class Door(NamedTuple):
@@ -62,6 +62,10 @@ def open_engine(manifest: Manifest, threads: int | None = None) -> Engine:
 
 def door(name: str) -> Door:
     """The engine of this name, imported when it is wanted: each brings its own weight."""
+    if name == "native":
+        from qingyu.engine import native
+
+        return Door(native.refusal, native.NativeEngine)
     from qingyu.engine import onnx
 
-    return {"onnx": Door(onnx.refusal, onnx.OnnxEngine)}[name]
+    return Door(onnx.refusal, onnx.OnnxEngine)

@@ -1,0 +1,122 @@
+"""Qingyu's own engine: BERT-family encoders in a few files of C, weights used where they lie.
+
+`kernels/` is the C, `library.py` finds it compiled, `weights.py` shows it a bundle.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+
+from qingyu.bundle import Manifest
+from qingyu.engine.backend import Refusal
+from qingyu.engine.batch import PackedBatch
+from qingyu.engine.native import library
+from qingyu.engine.native.structures import INPUTS, WEIGHTS, CBatch
+from qingyu.engine.native.weights import MappedWeights, pointers
+from qingyu.engine.threads import thread_count
+from qingyu.errors import BundleError
+from qingyu.numbers import FloatArray
+
+WORKING_BYTES = 16 << 20  # arrays between layers of a batch of usual size
+MOST_THREADS = 256
+
+
+def refusal(manifest: Manifest) -> Refusal | None:
+    """Why this engine cannot run a bundle here, or None."""
+    plan = manifest.plan
+    if plan is None or plan.embeddings is None:
+        return Refusal(
+            "它不是 BERT 一类的编码器，或是旧格式的模型包",
+            "it is no encoder of the BERT family, or a bundle of the old format",
+        )
+    products = [*plan.products()]
+    for head in manifest.heads.values():
+        if head.plan is None:
+            return Refusal("有的任务头没有说明", "a head comes without a plan")
+        products += head.plan.products()
+    tables = [plan.embeddings.position, *filter(None, [plan.embeddings.type])]
+    weights = {product.weight for product in products} | {table.weight for table in tables}
+    inputs = {product.input for product in products}
+    unknown = sorted([*(weights - WEIGHTS.keys()), *(inputs - INPUTS.keys())])
+    if unknown:
+        names = ", ".join(unknown)
+        return Refusal(f"还不支持 {names}", f"it does not know {names} yet")
+    try:
+        library.library()
+    except OSError as error:
+        return Refusal(f"没有编译好的内核（{error}）", f"there are no compiled kernels ({error})")
+    return None
+
+
+class NativeEngine:
+    """One call into C a batch, in which the GIL is released."""
+
+    name = "native"
+
+    def __init__(
+        self, manifest: Manifest, threads: int | None = None, instruction_set: int = 0
+    ) -> None:
+        """`instruction_set` is an index into `library.instruction_sets()`, the best by default.
+
+        Raises BundleError where a file cannot be read or is not what the plan tells.
+        """
+        try:
+            self._weights: MappedWeights | None = MappedWeights(manifest)
+        except (OSError, ValueError, KeyError) as error:
+            raise BundleError(
+                f"无法载入 {manifest.path}：{error}", f"Cannot load {manifest.path}: {error}"
+            ) from error
+        self._bytes = manifest.bytes
+        self._threads = min(thread_count(threads), MOST_THREADS)
+        self._instruction_set = instruction_set
+
+    @property
+    def memory_bytes(self) -> int:
+        """Its files, mapped, and what a batch takes."""
+        return self._bytes + WORKING_BYTES
+
+    def run(self, batch: PackedBatch) -> list[FloatArray]:
+        """See `Engine`."""
+        weights = self._weights
+        if weights is None:
+            raise ValueError("the engine is closed")
+        rows = np.add.reduceat(batch.counts, [group.first for group in batch.groups])
+        answers = [
+            np.empty((count, weights.outputs(group.head)), np.float32)
+            for group, count in zip(batch.groups, rows, strict=True)
+        ]
+        arrays = [
+            np.ascontiguousarray(array, np.int64)
+            for array in (
+                batch.input_ids,
+                batch.token_type_ids,
+                batch.positions,
+                batch.lengths,
+                batch.counts,
+            )
+        ]
+        heads = [weights.heads[group.head] if group.head else -1 for group in batch.groups]
+        sizes = [group.end - group.first for group in batch.groups]
+        integers = ctypes.c_int32 * len(sizes)
+        told = CBatch(
+            *(array.ctypes.data for array in arrays),
+            *map(ctypes.addressof, kept := (integers(*heads), integers(*sizes), pointers(answers))),
+            len(batch.lengths),
+            len(sizes),
+        )
+        library.check(
+            library.library().qy_run(
+                ctypes.byref(weights.model),
+                ctypes.byref(told),
+                self._threads,
+                self._instruction_set,
+            )
+        )
+        del kept
+        return answers
+
+    def close(self) -> None:
+        """See `Engine`. A batch under way keeps what it reads until it is done."""
+        self._weights = None

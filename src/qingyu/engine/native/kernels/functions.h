@@ -1,0 +1,112 @@
+/* Functions of vectors of floats, and of whole rows. Included once an instruction set. */
+
+/* e^x, for x <= 88; 2^n e^r with |r| <= ln 2 / 2, e^r by its series to r^6: error below 2e-7. */
+static inline vf v_exp(vf x) {
+    x = v_max(x, v_set(-87.0f));
+    vf n = v_round(v_mul(x, v_set(1.44269504f)));
+    vf r = v_fma(n, v_set(-0.693145752f), x);
+    r = v_fma(n, v_set(-1.42860677e-6f), r);
+    vf y = v_fma(r, v_set(1.0f / 720), v_set(1.0f / 120));
+    y = v_fma(y, r, v_set(1.0f / 24));
+    y = v_fma(y, r, v_set(1.0f / 6));
+    y = v_fma(y, r, v_set(0.5f));
+    y = v_fma(y, r, v_set(1.0f));
+    y = v_fma(y, r, v_set(1.0f));
+    return v_mul(y, v_power(n));
+}
+
+/* x times the normal distribution function; erf by Abramowitz and Stegun 7.1.26, error 1.5e-7. */
+static inline vf v_gelu(vf x) {
+    vf z = v_mul(v_abs(x), v_set(0.707106781f));
+    vf t = v_div(v_set(1.0f), v_fma(z, v_set(0.3275911f), v_set(1.0f)));
+    vf y = v_fma(t, v_set(1.061405429f), v_set(-1.453152027f));
+    y = v_fma(y, t, v_set(1.421413741f));
+    y = v_fma(y, t, v_set(-0.284496736f));
+    y = v_fma(y, t, v_set(0.254829592f));
+    vf rest = v_mul(v_mul(y, t), v_exp(v_sub(v_set(0.0f), v_mul(z, z)))); /* 1 - erf z */
+    vf erf = v_sign_of(v_sub(v_set(1.0f), rest), x);
+    return v_mul(v_mul(x, v_set(0.5f)), v_add(erf, v_set(1.0f)));
+}
+
+static inline vf v_tanh(vf x) {
+    vf e = v_exp(v_mul(v_min(v_abs(x), v_set(20.0f)), v_set(-2.0f)));
+    return v_sign_of(v_div(v_sub(v_set(1.0f), e), v_add(v_set(1.0f), e)), x);
+}
+
+static inline vf v_gelu_tanh(vf x) {
+    vf inner = v_mul(v_fma(v_mul(x, x), v_mul(x, v_set(0.044715f)), x), v_set(0.797884561f));
+    return v_mul(v_mul(x, v_set(0.5f)), v_add(v_tanh(inner), v_set(1.0f)));
+}
+
+static inline vf v_relu(vf x) { return v_max(x, v_set(0.0f)); }
+
+static inline vf v_load_n(const float *p, int n) { return n >= VL ? v_load(p) : v_load_part(p, n); }
+static inline void v_store_n(float *p, vf a, int n) {
+    if (n >= VL)
+        v_store(p, a);
+    else
+        v_store_part(p, a, n);
+}
+
+#define EACH(function)                                              \
+    for (int i = 0; i < n; i += VL) {                               \
+        vf y = function(v_load_n(x + i, n - i));                    \
+        v_store_n(x + i, y, n - i);                                 \
+    }                                                               \
+    break;
+
+static void activate(float *x, int n, int activation) {
+    switch (activation) {
+    case QY_GELU: EACH(v_gelu)
+    case QY_GELU_TANH: EACH(v_gelu_tanh)
+    case QY_RELU: EACH(v_relu)
+    case QY_TANH: EACH(v_tanh)
+    }
+}
+#undef EACH
+
+/* p[at ...] of an array that ends `left` numbers after that place; zeros where p is NULL. */
+static inline vf v_load_some(const float *p, int at, int left) {
+    return p && left > 0 ? v_load_n(p + at, left) : v_set(0.0f);
+}
+
+/* x[n] = (x - mean) / sqrt(variance + epsilon) * weight + bias, in place */
+static void normalise(float *x, const qy_norm *norm, int n, float epsilon) {
+    vf sum = v_set(0.0f);
+    for (int i = 0; i < n; i += VL) sum = v_add(sum, v_load_n(x + i, n - i));
+    vf mean = v_set(v_sum(sum) / (float)n), squares = v_set(0.0f);
+    for (int i = 0; i < n; i += VL) {
+        vf d = v_sub(v_load_n(x + i, n - i), mean);
+        if (n - i < VL) d = v_keep(d, n - i);
+        squares = v_fma(d, d, squares);
+    }
+    vf scale = v_set(1.0f / sqrtf(v_sum(squares) / (float)n + epsilon));
+    for (int i = 0; i < n; i += VL) {
+        vf d = v_mul(v_sub(v_load_n(x + i, n - i), mean), scale);
+        d = v_fma(d, v_load_n(norm->weight + i, n - i), v_load_n(norm->bias + i, n - i));
+        v_store_n(x + i, d, n - i);
+    }
+}
+
+/* y[width] of the embedding of one token: y = row, or y += row. */
+static void look_up(const qy_table *table, int64_t row, float *y, int add) {
+    int width = table->width;
+    if (table->kind == QY_FLOAT32) {
+        const float *from = (const float *)table->weight + row * width;
+        for (int i = 0; i < width; i += VL) {
+            vf a = v_load_n(from + i, width - i);
+            if (add) a = v_add(a, v_load_n(y + i, width - i));
+            v_store_n(y + i, a, width - i);
+        }
+        return;
+    }
+    const int8_t *bytes = table->weight;
+    float scale = table->scale[row];
+    for (int i = 0; i < width; i++) {
+        int64_t place = table->packed
+                            ? (row / 16 * ((width + 3) / 4) + i / 4) * 64 + row % 16 * 4 + i % 4
+                            : row * width + i;
+        float value = (float)bytes[place] * scale;
+        y[i] = add ? y[i] + value : value;
+    }
+}

@@ -1,0 +1,138 @@
+/* Products: tiles of a few rows by 16 outputs, and what is done to a tile before it is written.
+ * Included once an instruction set. */
+
+/* Write 16 outputs of a row, from output n on. */
+static inline void put(const target *out, int row, int n, vf *values) {
+    if (!out->width) {
+        float *to = out->to + row * out->stride + n;
+        for (int i = 0; i < COLUMNS / VL; i++) {
+            int left = out->last - n - i * VL;
+            if (left <= 0) return;
+            vf y = values[i];
+            if (out->residual)
+                y = v_add(y, v_load_n(out->residual + row * out->stride + n + i * VL, left));
+            v_store_n(to + i * VL, y, left);
+        }
+        return;
+    }
+    float *to = out->to + n / out->width * out->part + (int64_t)row * out->padded;
+    if (out->width % COLUMNS == 0 && n >= out->first && n + COLUMNS <= out->last) {
+        for (int i = 0; i < COLUMNS / VL; i++) v_store(to + n % out->width + i * VL, values[i]);
+        return;
+    }
+    float spread[COLUMNS];
+    for (int i = 0; i < COLUMNS / VL; i++) v_store(spread + i * VL, values[i]);
+    for (int i = 0; i < COLUMNS; i++) {
+        int column = n + i;
+        if (column < out->first || column >= out->last) continue;
+        out->to[column / out->width * out->part + (int64_t)row * out->padded +
+                column % out->width] = spread[i];
+    }
+}
+
+/* INT8: `count` rows from `row` on, times 16 outputs from n on. */
+static inline __attribute__((always_inline)) void tile_bytes(int count, const qy_product *product,
+                                                             const bytes *x, int row, int n,
+                                                             int is_signed, const target *out) {
+    int groups = (product->inputs + GROUP - 1) / GROUP;
+    const int8_t *w = (const int8_t *)product->weight + (int64_t)n * groups * GROUP;
+    const int8_t *a[MOST];
+    vi sum[MOST][PANEL];
+    for (int r = 0; r < count; r++) {
+        a[r] = x->values + (int64_t)(row + r) * x->stride;
+        for (int p = 0; p < PANEL; p++) sum[r][p] = i_zero();
+    }
+    int j = 0;
+    for (; !is_signed && j + 1 < groups; j += 2)
+        for (int p = 0; p < PANEL; p++) {
+            const int8_t *at = w + (j * PANEL + p) * (64 / PANEL);
+            vi w0 = i_weights(at, 0), w1 = i_weights(at + 64, 0);
+            for (int r = 0; r < count; r++)
+                sum[r][p] = i_dot_two(sum[r][p], w0, i_spread(a[r] + j * GROUP), w1,
+                                      i_spread(a[r] + (j + 1) * GROUP));
+        }
+    for (; j < groups; j++) {
+        vi panel[PANEL];
+        for (int p = 0; p < PANEL; p++)
+            panel[p] = i_weights(w + (j * PANEL + p) * (64 / PANEL), is_signed);
+        for (int r = 0; r < count; r++) {
+            vi four = i_spread(a[r] + j * GROUP);
+            for (int p = 0; p < PANEL; p++) sum[r][p] = i_dot(sum[r][p], panel[p], four, is_signed);
+        }
+    }
+    for (int r = 0; r < count; r++) {
+        if (NARROW) {
+            const extra *more = x->extras + (int64_t)(row + r) * extras_stride(x);
+            for (int i = 0; i < x->extra_count[row + r]; i++) {
+                vi four = i_spread(more[i].values);
+                for (int p = 0; p < PANEL; p++) {
+                    const int8_t *at = w + (more[i].group * PANEL + p) * (64 / PANEL);
+                    sum[r][p] = i_dot(sum[r][p], i_weights(at, is_signed), four, is_signed);
+                }
+            }
+        }
+        vf values[PANEL];
+        vf scale = v_set(x->scale[row + r]);
+        int32_t raised = RAISED * x->sum[row + r];
+        for (int p = 0; p < PANEL; p++) {
+            int at = n + p * VL, left = product->outputs - at;
+            vf steps = v_mul(v_load_some(product->weight_scale, at, left), scale);
+            vf bias = v_load_some(product->bias, at, left);
+            values[p] = v_fma(i_float(i_less(sum[r][p], raised)), steps, bias);
+        }
+        put(out, row + r, n, values);
+    }
+}
+
+/* FP32: `count` rows from `row` on, times 16 outputs from n on; two outputs at once. */
+static inline __attribute__((always_inline)) void tile_floats(int count, const qy_product *product,
+                                                              const float *x, int64_t stride,
+                                                              int row, int n, const target *out) {
+    int inputs = product->inputs, outputs = product->outputs;
+    float spread[MOST][COLUMNS];
+    memset(spread, 0, sizeof spread);
+    for (int c = 0; c < COLUMNS && n + c < outputs; c += 2) {
+        const float *w = (const float *)product->weight + (int64_t)(n + c) * inputs;
+        const float *other = n + c + 1 < outputs ? w + inputs : w;
+        vf sum[MOST][2];
+        for (int r = 0; r < count; r++) sum[r][0] = sum[r][1] = v_set(0.0f);
+        for (int k = 0; k < inputs; k += VL) {
+            vf w0 = v_load_n(w + k, inputs - k), w1 = v_load_n(other + k, inputs - k);
+            for (int r = 0; r < count; r++) {
+                vf a = v_load_n(x + (row + r) * stride + k, inputs - k);
+                sum[r][0] = v_fma(a, w0, sum[r][0]);
+                sum[r][1] = v_fma(a, w1, sum[r][1]);
+            }
+        }
+        for (int r = 0; r < count; r++) {
+            spread[r][c] = v_sum(sum[r][0]);
+            spread[r][c + 1] = v_sum(sum[r][1]);
+        }
+    }
+    for (int r = 0; r < count; r++) {
+        vf values[PANEL];
+        for (int p = 0; p < PANEL; p++)
+            values[p] = v_add(v_load(spread[r] + p * VL),
+                              v_load_some(product->bias, n + p * VL, outputs - n - p * VL));
+        put(out, row + r, n, values);
+    }
+}
+
+/* Rows first to last of x, as floats [rows][stride] or as bytes, times the panels (16 outputs each)
+ * `from` to `to` of a product. A panel's weights stay in the first cache while all rows meet it. */
+static void multiply(const qy_product *product, const float *x, int64_t stride, const bytes *packed,
+                     int first, int last, int from, int to, const target *out) {
+    for (int panel = from; panel < to; panel++)
+        for (int row = first; row < last; row += ROWS) {
+            int n = panel * COLUMNS, count = last - row < ROWS ? last - row : ROWS;
+#define TILE(c)                                                                  \
+    if (product->weight_kind == QY_FLOAT32)                                      \
+        tile_floats(c, product, x, stride, row, n, out);                         \
+    else if (product->input_kind == QY_FLOOR)                                    \
+        tile_bytes(c, product, packed, row, n, 0, out);                          \
+    else                                                                         \
+        tile_bytes(c, product, packed, row, n, 1, out);
+            FOR_COUNT(count, TILE)
+#undef TILE
+        }
+}
