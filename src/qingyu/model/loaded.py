@@ -58,6 +58,7 @@ class Model:
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
         """Raises BundleError and PhrasesError."""
         self.manifest = manifest
+        own = manifest.phrases
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
         self.context = Context(
             manifest.name,
@@ -65,6 +66,7 @@ class Model:
             manifest.heads,
             manifest.sizes.max_positions,
             embedding=manifest.embedding,
+            phrases=(Phrases(manifest.path / own.file, self.tokenizer),) if own else (),
         )
         self._open: Network | None = Network(manifest, threads)
 
