@@ -119,7 +119,7 @@ class Words:
 def ask_words(context: Context, queries: Sequence[Query]) -> Steps[list[Words]]:
     """Ask a masked language model what it says of each query's masks, and its memories."""
     answers = yield list(queries)
-    if not context.phrases:
+    if not context.phrases or not queries:
         return [Words(logits) for logits in answers]
     evidence = recalled(context.phrases, queries)
     return [Words(logits, found) for logits, found in zip(answers, evidence, strict=True)]
