@@ -31,6 +31,7 @@ FLOORS = {
     "text": 2,
     "engine": 2,
     "tasks": 3,
+    "phrases": 3,
     "teach": 4,
     "search": 4,
     "model": 5,

@@ -20,7 +20,8 @@ BATCH = 32
 
 
 class Subject(Protocol):
-    """`fill`: the k likeliest tokens at the one [MASK] of each text. The others answer label names.
+    """`fill`: the k likeliest tokens at the one [MASK] of each text; where the subject is `joint`,
+    of several masks the k likeliest fillings. The others answer label names.
 
     `tags` gives one BIO tag for each character of each text. A head that is not there is not in
     `heads`. A text may have `places` tokens.
@@ -28,6 +29,7 @@ class Subject(Protocol):
 
     heads: tuple[str, ...]
     places: float
+    joint: bool
 
     def fill(self, texts: Sequence[str], k: int) -> list[list[str]]: ...
 
@@ -61,6 +63,7 @@ class BundleSubject:
     """A bundle through `qingyu.load`, which reads a text of any length in windows."""
 
     places = math.inf
+    joint = True
 
     def __init__(self, folder: Path) -> None:
         import qingyu
@@ -69,8 +72,15 @@ class BundleSubject:
         self.heads = tuple(self.model.manifest.heads)
 
     def fill(self, texts: Sequence[str], k: int) -> list[list[str]]:
-        results = self.model.fill_mask(list(texts), top_k=k)
-        return [[found.token for found in result.masks[0].candidates] for result in results]
+        single = [text for text in texts if text.count("[MASK]") == 1]
+        several = [text for text in texts if text.count("[MASK]") > 1]
+        words = {
+            result.text: [found.token for found in result.masks[0].candidates]
+            for result in self.model.fill_mask(single, top_k=k)
+        }
+        for result in self.model.fill_mask(several, alternatives=k):
+            words[result.text] = ["".join(found.tokens) for found in result.alternatives]
+        return [words[text] for text in texts]
 
     def classify(self, texts: Sequence[str]) -> list[str]:
         return [result.label for result in self.model.classify(list(texts), head="sentiment")]
@@ -100,6 +110,8 @@ class BundleSubject:
 
 class CheckpointSubject:
     """A checkpoint directory through torch, FP32 on the CPU or CUDA."""
+
+    joint = False
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, length: int = 128) -> None:
         from training import export

@@ -8,6 +8,7 @@
     head-<name>.onnx         hidden states -> logits, one small graph a head
     decoder.onnx             of an encoder-decoder: one step of writing; decoder-cross.onnx: what a
                              step reads of the source
+    phrases.bin              a memory of phrases, where there is one
     tokenizer.json           as the `tokenizers` library writes it
     README.md                the model card; text for people, so it has no digest
     report.json              what the build measured on its machine; no digest either
@@ -37,6 +38,7 @@ ENCODER = "encoder.onnx"
 WEIGHTS = "encoder.safetensors"
 OLD_WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
+PHRASES = "phrases.bin"
 CROSS = "decoder-cross.onnx"
 DECODER = "decoder.onnx"
 CARD = "README.md"
@@ -182,7 +184,9 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
     values = asdict(manifest)
     del values["path"], values["digest"]
     text = json.dumps(values, ensure_ascii=False, indent=1)
-    (folder / MANIFEST).write_text(text + "\n", "utf-8")
+    partial = folder / f"{MANIFEST}.part"
+    partial.write_text(text + "\n", "utf-8")
+    partial.replace(folder / MANIFEST)
 
 
 def read_manifest(folder: Path) -> Manifest:

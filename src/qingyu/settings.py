@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     pin: Names = Field((), description="models never unloaded, comma separated")
     memory_budget: ByteSize | None = Field(None, description="memory for models, such as 1GB")
 
+    phrases: Path | None = Field(None, description="folder of phrase memories; none: no memories")
+    max_phrases: ByteSize = Field(ByteSize(32 << 20), description="bytes of one phrase memory")
+
     # computing
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a batch; default: 1, and as many lanes as CPUs"

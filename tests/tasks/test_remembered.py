@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qingyu.build.phrases.build import build
-from qingyu.build.phrases.spool import Spool
-from qingyu.build.phrases.write import merge, write
 from qingyu.model import Model
+from qingyu.phrases.build import build
+from qingyu.phrases.spool import Spool
+from qingyu.phrases.write import merge, write
 from qingyu.tasks.parts.words import LEAST_BOOST, Words, recalled
-from qingyu.text.phrases import Phrases
+from qingyu.text.phrases import Phrases, symbols
 
 DOCUMENT = [
     "灵犀云枢是一台会写诗的机器，每天清晨把昨夜的月光写成句子。",
@@ -88,7 +88,7 @@ def test_rows_stay_probabilities(bare: Model, taught: Model) -> None:
     context = taught.context
     query = context.query(ids, [2], "fill-mask")
     (logits,) = taught.run([query])
-    (evidence,) = recalled(context.phrases, [query])
+    (evidence,) = recalled(context.phrases, symbols(context.tokenizer), [query])
     words = Words(logits, evidence)
     assert words.probabilities().sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert np.allclose(np.exp(words.log_probabilities()), words.probabilities(), atol=1e-6)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qingyu.build.phrases.build import build
-from qingyu.build.phrases.spool import Spool
-from qingyu.build.phrases.write import merge, write
 from qingyu.bundle import EMBEDDED, TOKENIZER
 from qingyu.errors import PhrasesError
+from qingyu.phrases.build import build
+from qingyu.phrases.spool import Spool
+from qingyu.phrases.write import merge, write
 from qingyu.text.phrases import (
     BOUNDARY,
     KINDS,
@@ -49,7 +49,7 @@ def counted(tokenizer: Tokenizer, path: Path, texts: list[str]) -> Path:
 
 def found(memory: Phrases, tokenizer: Tokenizer, text: str, at: int) -> set[str]:
     """Words that the memory has for the token at a place of a text."""
-    padded, where = squeezed(memory.symbols[np.array(tokenizer.tokens(text).ids)])
+    padded, where = squeezed(symbols(tokenizer)[np.array(tokenizer.tokens(text).ids)])
     (one,) = memory.recall(context_keys(padded, where[np.array([at])]))
     return {tokenizer.surface(token) for token in one.tokens.tolist()}
 
@@ -59,7 +59,7 @@ def test_what_was_counted_is_found(tokenizer: Tokenizer, memory: Path) -> None:
     phrases = Phrases(memory, tokenizer)
     for text in TEXTS:
         for at, token_id in enumerate(tokenizer.tokens(text).ids):
-            if phrases.symbols[token_id] != BOUNDARY:
+            if symbols(tokenizer)[token_id] != BOUNDARY:
                 assert tokenizer.surface(token_id) in found(phrases, tokenizer, text, at)
 
 

@@ -16,8 +16,9 @@ from training.vocab import build_vocab, write_tokenizer  # noqa: E402
 
 @pytest.fixture(scope="session")
 def sentences() -> list[str]:
-    """372 distinct Chinese sentences: the cloze list with its answers put in."""
-    return [item.text.replace("[MASK]", item.answers[0]) for item in read_cloze()]
+    """Distinct Chinese sentences and phrases: the cloze list with its answers put in."""
+    items = [item for item in read_cloze() if item.group != "two"]
+    return list(dict.fromkeys(one.text.replace("[MASK]", one.answers[0]) for one in items))
 
 
 @pytest.fixture(scope="session")

@@ -283,7 +283,7 @@ def test_evaluating_a_checkpoint(tmp_path: Path, tuned: Path, lines: Path, label
     assert scores == evaluate.main(arguments)
     assert scores == json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
     assert set(scores) == {
-        "masked/held-out", "masked/far", *(f"cloze/{g}" for g in evaluate.GROUPS),
+        "masked/held-out", "masked/far", *(f"cloze/{g}" for g in evaluate.GROUPS if g != "two"),
         "nli/a", "pair/b", "sentiment/c", "ner/d", "cls/e",
     }  # fmt: skip
     assert all(0 <= v <= 1 for s in scores.values() for k, v in s.items() if k != "n")
@@ -487,7 +487,7 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, tuned: Path) -> None:
     from qingyu.build.pipeline import Options, build
 
     build(tuned, tmp_path / "bundle", Options(precision="fp32", measure=False))
-    texts = [item.text for item in evaluate.read_cloze()[::25]]
+    texts = [item.text for item in evaluate.read_cloze() if item.group != "two"][::50]
     ours, _ = open_subject(tuned)
     built, _ = open_subject(tmp_path / "bundle")
     assert ours.fill(texts, 1) == built.fill(texts, 1)

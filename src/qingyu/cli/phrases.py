@@ -67,10 +67,10 @@ def build(
     from rich.progress import Progress
 
     from qingyu import machine
-    from qingyu.build.phrases.build import Counting
-    from qingyu.build.phrases.build import build as count
-    from qingyu.build.phrases.spool import Spool
-    from qingyu.build.phrases.write import write
+    from qingyu.phrases.build import Counting
+    from qingyu.phrases.build import build as count
+    from qingyu.phrases.spool import Spool
+    from qingyu.phrases.write import write
 
     tokenizer = _tokenizer(model)
     sources = [(*_weighed(one), False) for one in texts]
@@ -128,7 +128,7 @@ def merge(
     out: Annotated[Path, typer.Option("--out", "-o", help="写到哪里 / The memory to write.")],
 ) -> None:
     """合并几份记忆，答案与同时使用它们一样 / Join memories; answers are as with all together."""
-    from qingyu.build.phrases.write import merge as join
+    from qingyu.phrases.write import merge as join
     from qingyu.text.phrases import Phrases
 
     join(out, [Phrases(path) for path in memories])
@@ -145,7 +145,7 @@ def lookup(
     from qingyu.tasks.context import Context
     from qingyu.tasks.parts.blanks import MASK, find_blanks
     from qingyu.tasks.parts.words import mask_keys
-    from qingyu.text.phrases import Phrases
+    from qingyu.text.phrases import Phrases, symbols
 
     tokenizer = _tokenizer(model)
     found = Phrases(memory, tokenizer)
@@ -153,7 +153,7 @@ def lookup(
     query = blanks.query(range(len(blanks.masks)), {})
     items = {
         (row + 1, tokenizer.surface(token), size, trust)
-        for part in found.recall(mask_keys(found.symbols, [query]))
+        for part in found.recall(mask_keys(symbols(tokenizer), [query]))
         for row, token, size, trust in zip(
             *(values.tolist() for values in vars(part).values()), strict=True
         )
@@ -186,7 +186,7 @@ def fit(
     from rich.progress import Progress
 
     import qingyu
-    from qingyu.build.phrases.fit import refit
+    from qingyu.build.phrases_gate import refit
     from qingyu.text.phrases import Phrases
 
     files = [file for one in texts for file in _files(one)]

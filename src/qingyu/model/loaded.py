@@ -60,6 +60,7 @@ class Model:
         self.manifest = manifest
         own = manifest.phrases
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
+        own = manifest.phrases
         self.context = Context(
             manifest.name,
             self.tokenizer,
@@ -74,10 +75,9 @@ class Model:
         """The same model with further memories of phrases, files as `qingyu phrases build` makes
         them. It shares all that this one has loaded; `own=False` leaves out the memories that this
         one has. Raises PhrasesError where a file is damaged or of another tokenizer."""
-        opened = [
-            one if isinstance(one, Phrases) else Phrases(Path(one), self.tokenizer)
-            for one in memories
-        ]
+        opened = [one if isinstance(one, Phrases) else Phrases(Path(one)) for one in memories]
+        for memory in opened:
+            memory.check(self.tokenizer)
         known = self.context.phrases if own else ()
         model = copy(self)
         model.context = replace(self.context, phrases=(*known, *opened))

@@ -13,6 +13,7 @@ from qingyu.numbers import FloatArray
 from qingyu.query import Query
 from qingyu.results import Result
 from qingyu.tasks.drive import Running
+from qingyu.text.phrases import Phrases
 
 from .errors import InferenceError
 from .slots import ServedModel
@@ -37,11 +38,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """One task on one input. Hashable: together with a model's digest it names its answer."""
+    """One task on one input. Hashable: together with a model's digest it names its answer.
+
+    named:   names of further memories of phrases that it is to use
+    phrases: those memories, once they are open
+    """
 
     task: str
     inputs: tuple[Hashable, ...]
     parameters: tuple[tuple[str, Hashable], ...] = ()
+    named: tuple[str, ...] = ()
+    phrases: tuple[Phrases, ...] = ()
 
     @property
     def texts(self) -> int:
@@ -76,6 +83,8 @@ class Work:
         """Tokenise: the first queries."""
         call = self.call
         try:
+            if call.phrases:
+                model = model.with_phrases(*call.phrases)
             self.running = Running(model.steps(call.task, *call.inputs, **dict(call.parameters)))
             self._advanced(self.running)
         except Exception as error:  # noqa: BLE001 - what one call does wrong is its own affair

@@ -80,3 +80,25 @@ class ItemError(QingyuError):
         self.code = cause.code
         self.index = index
         self.__cause__ = cause
+
+
+class PhrasesDisabledError(QingyuError):
+    """The operator has set no folder for phrase memories."""
+
+    code = "phrases_disabled"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "此服务没有开启短语记忆，请设置 QINGYU_PHRASES。",
+            "This service keeps no phrase memories; set QINGYU_PHRASES.",
+        )
+
+
+class PhrasesNotFoundError(QingyuError):
+    code = "phrases_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"没有名为 {name[:80]!r} 的短语记忆，可用的见 /v1/phrases。",
+            f"There is no phrase memory named {name[:80]!r}; /v1/phrases lists those there are.",
+        )

@@ -3,13 +3,14 @@
 A *context* is up to four tokens beside a place, some before it and some after. Text that was
 counted says which token stood there, and in what share of cases that is right: its *trust*, from 0
 to 15. The file holds hashes of contexts, not text: docs/phrases.md gives its layout, and
-`qingyu.build.phrases` makes it.
+`qingyu.phrases` makes it.
 """
 
 from __future__ import annotations
 
 import json
 import mmap
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -153,7 +154,7 @@ class Phrases:
         """Raises PhrasesError where the file cannot be read, is damaged, or was not counted with
         the vocabulary of `tokenizer`."""
         self.path = path
-        header, self._map = _mapped(path)
+        header, self._map, self._stamp = _mapped(path)
         try:
             self.vocabulary = str(header["vocabulary"])
             self.vocab_size = _natural(header["vocab_size"])
@@ -166,13 +167,22 @@ class Phrases:
             self.tables = tuple(self._table(table) for table in tables)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise damaged(path, f"{type(error).__name__}: {error}") from error
-        if tokenizer is not None and self.vocabulary != tokenizer.digest:
+        if tokenizer is not None:
+            self.check(tokenizer)
+
+    def __repr__(self) -> str:
+        """Different for files that differ."""
+        return f"Phrases({str(self.path)!r}, {self._stamp})"
+
+    def check(self, tokenizer: Tokenizer) -> None:
+        """Raises PhrasesError where the memory was not counted with this vocabulary."""
+        if self.vocabulary != tokenizer.digest:
             raise PhrasesError(
-                f"短语记忆 {path} 是用另一个分词器统计的，不能与此模型同用；请用此模型重新统计。",
-                f"The phrase memory {path} was counted with another tokenizer and does not go with "
-                "this model; count it again with this one.",
+                f"短语记忆 {self.path} 是用另一个分词器统计的，不能与此模型同用；"
+                "请用此模型重新统计。",
+                f"The phrase memory {self.path} was counted with another tokenizer and does not go "
+                "with this model; count it again with this one.",
             )
-        self.symbols = np.zeros(0, np.uint64) if tokenizer is None else symbols(tokenizer)
 
     def _table(self, header: dict[str, Any]) -> PhraseTable:
         entries, buckets, at = (_natural(header[key]) for key in ("entries", "buckets", "at"))
@@ -217,8 +227,9 @@ def damaged(path: Path, why: str) -> PhrasesError:
     )
 
 
-def _mapped(path: Path) -> tuple[dict[str, Any], mmap.mmap]:
-    """The header and the mapped bytes of a file. Raises PhrasesError."""
+def _mapped(path: Path) -> tuple[dict[str, Any], mmap.mmap, tuple[int, int, int]]:
+    """The header and the mapped bytes of a file, and what tells it from another that takes its
+    place. Raises PhrasesError."""
     try:
         with path.open("rb") as file:
             start = file.read(len(MAGIC) + 8)
@@ -234,7 +245,9 @@ def _mapped(path: Path) -> tuple[dict[str, Any], mmap.mmap]:
                     f"The phrase memory {path} is of version {header['version']!r}; this reads "
                     f"{VERSION}.",
                 )
-            return header, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            status = os.fstat(file.fileno())
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+            return header, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), stamp
     except OSError as error:
         why = error.strerror or str(error)
         raise PhrasesError(f"无法读取 {path}：{why}", f"Cannot read {path}: {why}") from error

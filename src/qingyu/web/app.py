@@ -21,6 +21,7 @@ from qingyu.errors import QingyuError
 from qingyu.machine import available_cpus
 from qingyu.service.admission import default_bound
 from qingyu.service.memory import give_back
+from qingyu.service.phrases import PhraseStore
 from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.service import Service
@@ -48,6 +49,7 @@ from .api import (
     languagetool,
     models,
     open_inference,
+    phrases,
     routes,
 )
 from .pages import page_routes
@@ -60,6 +62,7 @@ TAGS = [
     {"name": "tasks", "description": "任务 / Tasks"},
     {"name": "jobs", "description": "批量任务 / Jobs"},
     {"name": "models", "description": "模型 / Models"},
+    {"name": "phrases", "description": "短语记忆 / Phrase memories"},
     {
         "name": "embeddings",
         "description": "他家形式的向量与重排 / Vectors, ranking as others have them",
@@ -109,7 +112,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     keys = Keys(
         read_keys(settings.api_keys, settings.api_keys_file), settings.key_tokens_per_minute
     )
-    state = State(settings, service, metrics, keys, default)
+    memories = PhraseStore(settings.phrases, settings.max_phrases, registry)
+    state = State(settings, service, metrics, keys, default, memories)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -140,7 +144,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     )
     app.state.qingyu = state
     parts = (
-        routes, documents, jobs, models, embedding_shapes, huggingface, open_inference,
+        routes, documents, jobs, models, phrases, embedding_shapes, huggingface, open_inference,
         languagetool, health,
     )  # fmt: skip
     tasks = routes.task_router()
@@ -149,7 +153,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     app.router.routes.extend(page_routes())
     bodies: list[type[BaseModel]] = [row.request for row in ROWS]
     bodies += [part.BODY for part in (routes, jobs, huggingface, open_inference)]
-    bodies += embedding_shapes.BODIES
+    bodies += [*embedding_shapes.BODIES, *phrases.BODIES]
     add_openapi(app, bodies)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -158,7 +162,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
             expose_headers=["x-request-id", "retry-after"],
         )

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from qingyu.errors import OverloadedError, QingyuError
+from qingyu.service.phrases import PhraseStore
 from qingyu.service.service import Service
 from qingyu.settings import Settings
 from qingyu.web.edge.allowance import Allowance
@@ -36,6 +37,7 @@ class State:
     metrics: Metrics
     keys: Keys
     default: str
+    phrases: PhraseStore
     bodies: Allowance = field(default_factory=lambda: Allowance(BODIES_BYTES, SMALL_BYTES))
     answers: Allowance = field(default_factory=lambda: Allowance(ANSWERS_BYTES, SMALL_BYTES))
     reading: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "qingyu-reading"))

@@ -25,7 +25,7 @@ import numpy as np
 from qingyu.numbers import FloatArray, IntArray, log_softmax, softmax
 from qingyu.query import Query, Steps
 from qingyu.tasks.context import Context
-from qingyu.text.phrases import FEATURES, Codes, Phrases, Recalled, context_keys, squeezed
+from qingyu.text.phrases import FEATURES, Codes, Phrases, Recalled, context_keys, squeezed, symbols
 
 LEAST_LOG_P = -14.0
 LOG_P_SCALE = 0.1
@@ -121,23 +121,26 @@ def ask_words(context: Context, queries: Sequence[Query]) -> Steps[list[Words]]:
     answers = yield list(queries)
     if not context.phrases or not queries:
         return [Words(logits) for logits in answers]
-    evidence = recalled(context.phrases, queries)
+    evidence = recalled(context.phrases, symbols(context.tokenizer), queries)
     return [Words(logits, found) for logits, found in zip(answers, evidence, strict=True)]
 
 
-def recalled(memories: Sequence[Phrases], queries: Sequence[Query]) -> list[tuple[Evidence, ...]]:
-    """What memories have for the masks of each query; they share a vocabulary."""
-    keys = mask_keys(memories[0].symbols, queries)
+def recalled(
+    memories: Sequence[Phrases], table: Codes, queries: Sequence[Query]
+) -> list[tuple[Evidence, ...]]:
+    """What memories have for the masks of each query; they share a vocabulary, whose
+    `symbols` are `table`."""
+    keys = mask_keys(table, queries)
     ends = np.cumsum([len(query.positions) for query in queries])
     found: list[list[Evidence]] = [[] for _ in queries]
     for memory in memories:
-        for table, items in zip(memory.tables, memory.recall(keys), strict=True):
+        for one, items in zip(memory.tables, memory.recall(keys), strict=True):
             of_query = np.searchsorted(ends, items.rows, side="right")
             for number in np.unique(of_query).tolist():
                 own = of_query == number
                 rows = items.rows[own] - (ends[number] - len(queries[number].positions))
                 part = Recalled(rows, items.tokens[own], items.sizes[own], items.trusts[own])
-                found[number].append(Evidence(part, table.gate))
+                found[number].append(Evidence(part, one.gate))
     return [tuple(one) for one in found]
 
 

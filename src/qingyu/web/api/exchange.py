@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -63,6 +64,8 @@ async def compute(request: Request, model: str | None, calls: Sequence[Call]) ->
     if state.settings.log_text:
         context.text = logged(calls)
     with Watch(request.receive):
+        if any(call.named for call in calls):
+            calls = await remembering(request, calls)
         cost = await state.service.cost(context.model, calls)
         context.holds.append(held := state.answers.hold())
         held.take(cost.bytes)
@@ -77,6 +80,17 @@ async def compute(request: Request, model: str | None, calls: Sequence[Call]) ->
 def logged(calls: Sequence[Call]) -> str:
     """What was asked, for an operator who wants to see it; no more of it than is logged."""
     return json.dumps([call.inputs for call in calls[:8]], ensure_ascii=False)
+
+
+async def remembering(request: Request, calls: Sequence[Call]) -> list[Call]:
+    """The calls with the memories of phrases that they name, opened. Raises PhrasesNotFoundError,
+    PhrasesDisabledError, PhrasesError and MemoryBudgetError."""
+    store, loop = state_of(request).phrases, asyncio.get_running_loop()
+    names = dict.fromkeys(name for call in calls for name in call.named)
+    found = {name: await loop.run_in_executor(None, store.open, name) for name in names}
+    # One tuple for all calls that name the same, so that it is hashed once.
+    shared = {named: tuple(found[one] for one in named) for named in {c.named for c in calls}}
+    return [replace(call, phrases=shared[call.named]) if call.named else call for call in calls]
 
 
 def calls_of(wanted: TaskRequest, settings: Settings) -> list[Call]:

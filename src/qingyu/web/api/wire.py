@@ -22,6 +22,7 @@ from qingyu.tasks.text2text import MAX_BEAMS, MAX_NEW_TOKENS
 from qingyu.tasks.zero_shot import TEMPLATE
 
 MAX_LABELS = 200
+MAX_MEMORIES = 8
 MAX_WORDS = 10_000
 MAX_KEPT = 10_000
 
@@ -64,11 +65,24 @@ class TaskRequest(Strict):
     @cached_property
     def parameters(self) -> tuple[tuple[str, Hashable], ...]:
         """All fields but the inputs; one object for all calls, however many words it holds."""
-        return tuple((name, fixed(value)) for name, value in self if name not in self.INPUTS)
+        inputs = self.INPUTS | {"phrases"}
+        return tuple((name, fixed(value)) for name, value in self if name not in inputs)
 
     def call(self, *inputs: Hashable, task: str = "") -> Call:
         """The task on one input, with all other fields as its parameters."""
-        return Call(task or self.TASK, inputs, self.parameters)
+        named = tuple(getattr(self, "phrases", ()))
+        return Call(task or self.TASK, inputs, self.parameters, named)
+
+
+class WithPhrases(TaskRequest):
+    """A task about words, which memories of phrases know something of."""
+
+    phrases: list[str] = Field(
+        default=[],
+        max_length=MAX_MEMORIES,
+        fail_fast=True,
+        description="再用这些短语记忆，见 /v1/phrases / memories of phrases to use too, by name",
+    )
 
 
 class EachText(TaskRequest):
@@ -93,7 +107,7 @@ def fixed(value: Any) -> Hashable:
     return value  # type: ignore[no-any-return]
 
 
-class FillMaskRequest(EachText):
+class FillMaskRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "fill-mask"
 
     text: str | Texts = Field(
@@ -126,7 +140,7 @@ class FillMaskRequest(EachText):
     )
 
 
-class ScoreRequest(EachText):
+class ScoreRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "score"
 
     text: str | Texts = Field(
@@ -134,7 +148,7 @@ class ScoreRequest(EachText):
     )
 
 
-class CheckRequest(EachText):
+class CheckRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "check"
 
     text: str | Texts = Field(
@@ -159,7 +173,7 @@ class CheckRequest(EachText):
     check_punctuation: bool = Field(default=False, description="也查标点 / punctuation too")
 
 
-class ZeroShotRequest(EachText):
+class ZeroShotRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "zero-shot-classification"
     INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "candidate_labels"})
 

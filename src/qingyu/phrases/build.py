@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu import __version__
-from qingyu.build.phrases.count import (
+from qingyu.errors import EmptyTextError
+from qingyu.numbers import FloatArray, IntArray
+from qingyu.phrases.count import (
     AT_ONCE,
     beginnings,
     counted,
@@ -21,12 +22,10 @@ from qingyu.build.phrases.count import (
     trusts,
     with_token,
 )
-from qingyu.build.phrases.gates import preset
-from qingyu.build.phrases.spool import PHRASE_WEIGHT, Spool
-from qingyu.build.phrases.votes import STEPS_A_DOUBLING, Entries, Gain, voted
-from qingyu.build.phrases.write import packed
-from qingyu.errors import EmptyTextError
-from qingyu.numbers import FloatArray, IntArray
+from qingyu.phrases.gates import preset
+from qingyu.phrases.spool import PHRASE_WEIGHT, Spool
+from qingyu.phrases.votes import STEPS_A_DOUBLING, Entries, Gain, voted
+from qingyu.phrases.write import packed
 from qingyu.text.phrases import (
     BOUNDARY,
     KINDS,
@@ -44,7 +43,7 @@ CONTEXTS_KEPT = 10
 LEAST_TRUST = 1
 PHRASES_WITH_GAPS = (3, 4)  # tokens
 # What stands in a list of phrases is known by heart where it is likelier than not.
-TRUST_BY_HEART = 8
+TRUST_BY_HEART = 9
 SIZE_BY_HEART = 2
 
 
@@ -184,5 +183,4 @@ def _about(spool: Spool, whole: bool) -> dict[str, Any]:
         "texts": spool.texts,
         "characters": spool.characters,
         "thinned": not whole,
-        "created_by": f"qingyu {__version__}",
     }

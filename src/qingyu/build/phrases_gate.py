@@ -9,10 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.build.phrases.write import write
 from qingyu.errors import InputError
 from qingyu.model import Model
 from qingyu.numbers import FloatArray, IntArray
+from qingyu.phrases.write import write
 from qingyu.query import Query
 from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.words import (
@@ -22,7 +22,7 @@ from qingyu.tasks.parts.words import (
     MOST_BOOST,
     recalled,
 )
-from qingyu.text.phrases import FEATURES, REACH, TRUSTS, Phrases, PhraseTable
+from qingyu.text.phrases import FEATURES, REACH, TRUSTS, Phrases, PhraseTable, symbols
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -140,7 +140,7 @@ def _evidence(
     queries = [query for query, _ in asked]
     answers = model.run(queries)
     for (_, right), logits, evidence in zip(
-        asked, answers, recalled([memory], queries), strict=True
+        asked, answers, recalled([memory], symbols(model.tokenizer), queries), strict=True
     ):
         top = logits.max(axis=1).astype(np.float64)
         totals = top + np.log(np.exp(logits - top[:, None]).sum(axis=1, dtype=np.float64))

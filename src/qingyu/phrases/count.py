@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.build.phrases.spool import Segment, Spool
 from qingyu.numbers import IntArray
+from qingyu.phrases.spool import Segment, Spool
 from qingyu.text.phrases import (
     BOUNDARY,
     KIND_CODES,

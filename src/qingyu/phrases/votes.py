@@ -16,7 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.build.phrases.count import (
+from qingyu.numbers import FloatArray, IntArray
+from qingyu.phrases.count import (
     Counted,
     beginnings,
     counted,
@@ -26,8 +27,7 @@ from qingyu.build.phrases.count import (
     token_bits,
     weights_at,
 )
-from qingyu.build.phrases.spool import Spool
-from qingyu.numbers import FloatArray, IntArray
+from qingyu.phrases.spool import Spool
 from qingyu.text.phrases import KINDS, Codes
 
 SIDES = 3  # what a place votes for: the best of all, before it, behind it

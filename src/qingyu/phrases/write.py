@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from qingyu.build.phrases.count import token_bits
-from qingyu.build.phrases.votes import Entries
 from qingyu.errors import PhrasesError
 from qingyu.numbers import FloatArray
+from qingyu.phrases.count import token_bits
+from qingyu.phrases.votes import Entries
 from qingyu.text.phrases import (
     ALIGNMENT,
     MAGIC,

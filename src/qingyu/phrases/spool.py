@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qingyu.build.phrases.split import END, Splitter
 from qingyu.numbers import IntArray
+from qingyu.phrases.split import END, Splitter
 from qingyu.text.phrases import BOUNDARY, REACH, Codes, symbols
 from qingyu.text.tokenizer import Tokenizer
 
