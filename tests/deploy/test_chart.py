@@ -128,7 +128,9 @@ def test_the_environment_is_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_it_scales_by_a_metric_that_exists(tmp_path: Path) -> None:
     """The autoscaler reads what /metrics tells."""
-    metrics = (Path(__file__).parents[2] / "src" / "qingyu" / "web" / "metrics.py").read_text()
+    metrics = (
+        Path(__file__).parents[2] / "src" / "qingyu" / "web" / "edge" / "metrics.py"
+    ).read_text()
     chart = render(tmp_path, **KEYS)
     name = chart["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
     assert f'"{name.removeprefix("qingyu_")}"' in metrics

@@ -66,7 +66,7 @@ def test_a_manifest_without_checksums_is_not_intact(default: Path) -> None:
     """`files: {}` verifies nothing, and says so; so does a file that answers are computed with and
     that the manifest passes over."""
     bundle.verify(bundle.read_manifest(default))
-    with pytest.raises(BundleError, match=r"no checksum of encoder\.onnx"):
+    with pytest.raises(BundleError, match=r"no checksum of encoder"):
         bundle.verify(bundle.read_manifest(changed(default, lambda v: v["files"].clear())))
 
 

@@ -13,7 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
+from qingyu.bundle import (
+    ENCODER,
+    TOKENIZER,
+    HeadInfo,
+    Manifest,
+    Sizes,
+    file_info,
+    read_manifest,
+    write_manifest,
+)
 from qingyu.errors import BundleError, MemoryBudgetError, ModelNotFoundError
 from qingyu.service.errors import ModelPinnedError
 from qingyu.service.registry import Registry
@@ -25,13 +34,15 @@ SIZES = {"a": 100, "b": 200, "c": 300, "d": 400}
 def write(folder: Path, name: str, note: str = "") -> None:
     path = folder / name
     path.mkdir(exist_ok=True)
+    for file in (TOKENIZER, ENCODER, "head.onnx"):
+        (path / file).write_bytes(b"x")
     manifest = Manifest(
         name=name,
         family="bert",
         precision="int8",
         sizes=Sizes(10, 8, 1, 1, 16, 512, 1000),
         heads={"fill-mask": HeadInfo("head.onnx", "masked-lm")},
-        files={},
+        files={file: file_info(path / file) for file in (TOKENIZER, ENCODER, "head.onnx")},
         source=note,
     )
     write_manifest(manifest, path)

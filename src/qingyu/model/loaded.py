@@ -58,7 +58,6 @@ class Model:
     def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
         """Raises BundleError and PhrasesError."""
         self.manifest = manifest
-        own = manifest.phrases
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
         own = manifest.phrases
         self.context = Context(
