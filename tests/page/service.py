@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,10 +16,14 @@ START = 60  # seconds it may take to be ready on a very busy machine
 
 
 @contextmanager
-def running(log: Path) -> Iterator[str]:
-    """Its address, once the model is warm."""
+def running(log: Path, **environment: str) -> Iterator[str]:
+    """Its address, once the model is warm; `environment` is added to its own."""
     command = [sys.executable, "-m", "qingyu", "serve", "--port", "0", "--log-format", "text"]
-    with log.open("w") as out, subprocess.Popen(command, stderr=out, stdout=out) as process:
+    settings = {**os.environ, **environment}
+    with (
+        log.open("w") as out,
+        subprocess.Popen(command, stderr=out, stdout=out, env=settings) as process,
+    ):
         try:
             yield _ready(process, log)
         finally:

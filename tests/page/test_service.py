@@ -89,3 +89,24 @@ def test_a_file(page: Page, service: str) -> None:
     right = [("负面" in line.split(",")[1]) == bool(i % 2) for i, line in enumerate(lines)]
     assert len(right) == 300
     assert sum(right) > 285
+
+
+def test_a_pasted_document_is_known_at_once(
+    page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Teach it a text in the box, and the next answer has its word and says that it remembers."""
+    folder = tmp_path_factory.mktemp("phrases")
+    with running(folder / "log", QINGYU_PHRASES=str(folder)) as address:
+        page.goto(address)
+        page.get_by_text("教它你的词句").click()
+        box = page.get_by_role("textbox", name="教它你的词句")
+        box.fill("灵犀云枢启动以后，右上角的指示灯会变成绿色。\n请先关闭灵犀云枢，再拔掉电源线。")
+        page.get_by_role("button", name="记住").click()
+        expect(page.get_by_role("switch", name="我的词句")).to_be_checked()
+        page.get_by_role("textbox", name="带有").fill("请先关闭灵犀云[MASK]，再拔掉电源线。")
+        first = page.locator("qy-bars li").first
+        expect(first).to_contain_text("枢")
+        expect(first).to_contain_text("记得")
+        page.get_by_role("button", name="忘掉").click()
+        expect(page.get_by_role("switch", name="我的词句")).to_have_count(0)
+        expect(first).not_to_contain_text("记得")

@@ -16,7 +16,7 @@ class Bars extends HTMLElement {
     this.#list.setAttribute("aria-label", text);
   }
 
-  /** `[{label, score}]`, best first; `score` from 0 to 1. */
+  /** `[{label, score, mark}]`, best first; `score` from 0 to 1, `mark` a word about it, if any. */
   set items(items) {
     while (this.#list.children.length > items.length) this.#list.lastChild.remove();
     items.forEach((item, i) => {
@@ -24,6 +24,7 @@ class Bars extends HTMLElement {
       row.item = item;
       row.label.textContent = item.label;
       row.figure.textContent = percent(item.score);
+      row.mark.textContent = item.mark ?? "";
       if (this.act) row.body.setAttribute("aria-label", this.act(item));
       // A frame later, so that a new bar grows from nothing.
       requestAnimationFrame(() => row.style.setProperty("--share", String(item.score)));
@@ -34,7 +35,8 @@ class Bars extends HTMLElement {
     const row = h("li");
     row.label = h("span", { class: "bar-label" });
     row.figure = h("span", { class: "bar-figure num" });
-    const inner = [h("span", { class: "bar-fill" }), row.label, row.figure];
+    row.mark = h("small", { class: "bar-mark" });
+    const inner = [h("span", { class: "bar-fill" }), row.label, row.mark, row.figure];
     const choose = () => this.dispatchEvent(new CustomEvent("choose", { detail: row.item }));
     row.body = this.act
       ? h("button", { type: "button", class: "bar", onclick: choose, onkeydown: step }, inner)

@@ -4,6 +4,7 @@ import { percent } from "../format.js";
 import { t } from "../i18n.js";
 import "../parts/bars.js";
 import "../parts/chips.js";
+import "../parts/memories.js";
 import { hint } from "../parts/notice.js";
 import { findBlanks, MASK, pieces, spellings, splice, surface } from "../text.js";
 import { TaskView } from "./task-view.js";
@@ -15,7 +16,7 @@ const COUNTS = [5, 10, 20];
 class FillMask extends TaskView {
   static id = "fill-mask";
   static task = "fill-mask";
-  static defaults = { text: "今天天气真[MASK]啊，适合出去玩。", top_k: 5, lexicon: [] };
+  static defaults = { text: "今天天气真[MASK]啊，适合出去玩。", top_k: 5, lexicon: [], phrases: [] };
   static examples = [
     "今天天气真[MASK]啊，适合出去玩。",
     "他把钥匙[MASK]在家里了，只好等妻子回来。",
@@ -29,13 +30,14 @@ class FillMask extends TaskView {
   ];
 
   body() {
-    const { text, top_k, lexicon } = this.state;
+    const { text, top_k, lexicon, phrases } = this.state;
     const blanks = findBlanks(text).length;
     if (blanks === 0) return null;
     const body = { text, top_k };
     const mask = spellings(text);
     if (mask.length) body.mask = mask;
     if (lexicon.length) body.lexicon = lexicon;
+    if (phrases.length) body.phrases = phrases;
     // Each whole filling is a visit to the model for every blank.
     if (blanks > 1 && blanks <= TOGETHER) body.alternatives = ALTERNATIVES;
     return body;
@@ -55,7 +57,7 @@ class FillMask extends TaskView {
   }
 
   fields() {
-    const { top_k, lexicon } = this.state;
+    const { top_k, lexicon, phrases } = this.state;
     const title = t("fill-mask.top_k");
     const counts = COUNTS.map((n) => [n, String(n)]);
     const choice = segmented(title, counts, top_k, (n) => this.set({ top_k: n }, { now: true }));
@@ -65,6 +67,10 @@ class FillMask extends TaskView {
       placeholder: t("fill-mask.lexicon.add"),
       value: lexicon,
     });
+    const memories = h("qy-memories", {
+      onuse: (e) => this.set({ phrases: e.detail }, { now: true }),
+    });
+    memories.value = phrases;
     return [
       h("div", { class: "row" }, h("span", { class: "legend" }, title), choice),
       h(
@@ -72,6 +78,12 @@ class FillMask extends TaskView {
         { class: "fold", open: lexicon.length > 0 },
         h("summary", null, t("fill-mask.lexicon")),
         h("div", { class: "field" }, words, h("small", null, t("fill-mask.lexicon.note"))),
+      ),
+      h(
+        "details",
+        { class: "fold", ontoggle: (e) => e.currentTarget.open && memories.load() },
+        h("summary", null, t("memories")),
+        memories,
       ),
     ];
   }
@@ -97,7 +109,11 @@ class FillMask extends TaskView {
     replace(this.whole, filled(result));
     masks.forEach((mask, i) => {
       this.bars[i].put = (token) => this.editor.put(splice(text, mask.start, mask.end, token));
-      this.bars[i].items = mask.candidates.map((c) => ({ label: surface(c.token), score: c.score }));
+      this.bars[i].items = mask.candidates.map((c) => ({
+        label: surface(c.token),
+        score: c.score,
+        mark: c.remembered ? t("memories.remembered") : "",
+      }));
       this.boxes[i].hidden = mask.candidates.length === 0;
     });
     this.together.hidden = alternatives.length === 0;
