@@ -178,6 +178,8 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/v1/models":
             models = self.server.standin.models
             return self.reply(200, {"models": models, "default": models[0]["name"]})
+        if path == "/v1/phrases":
+            return self.reply(200, {"phrases": [], "enabled": True})
         if path == "/metrics":
             return self.send(200, self.server.standin.metrics().encode(), "text/plain")
         file = (STATIC / (path.lstrip("/") or "index.html")).resolve()
