@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "qingyu"
 DRAWING = ROOT / "docs" / "architecture.md"
 MAX_LINES = 350
