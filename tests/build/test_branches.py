@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from qingyu import bundle
 from qingyu.build.add_heads import add_heads
 from qingyu.build.pipeline import Options, build
+from qingyu.build.shrink.prune import Pruning
 from qingyu.bundle import Manifest
 from qingyu.cli import run
 from qingyu.engine.network import Network
@@ -58,8 +59,13 @@ def close(manifest: Manifest, asked: list[tuple[Query, FloatArray]], within: flo
         np.testing.assert_allclose(answer, expected, atol=within)
 
 
-def test_built_with_a_checkpoint(asked: list[tuple[Query, FloatArray]], tmp_path: Path) -> None:
-    """heads.json with `branch` beside a checkpoint's weights: all heads in one FP32 bundle."""
+@pytest.mark.parametrize(("precision", "within"), [("fp32", 1e-4), ("int8", 0.25), ("int4", 1.5)])
+def test_built_with_a_checkpoint(
+    precision: str, within: float, asked: list[tuple[Query, FloatArray]], tmp_path: Path
+) -> None:
+    """heads.json with `branch` beside a checkpoint's weights: all heads in one bundle, of fewer
+    positions than the checkpoint's.
+    """
     source = Path(shutil.copytree(CHECKPOINT, tmp_path / "source"))
     weights = source / "model.safetensors"
     heads = {
@@ -67,9 +73,12 @@ def test_built_with_a_checkpoint(asked: list[tuple[Query, FloatArray]], tmp_path
     }
     save_file(load_file(weights) | heads, weights)
     shutil.copy(BRANCHES / "heads.json", source)
-    options = Options(precision="fp32", measure=False)
+    options = Options(
+        precision=precision, measure=False, min_agreement=0, pruning=Pruning(positions=24)
+    )
     manifest = build(source, tmp_path / "out", options).manifest
-    close(manifest, asked, 1e-4)
+    assert manifest.sizes.max_positions == 24
+    close(manifest, asked, within)
     assert manifest.heads["detect"].weights == manifest.heads["correct"].weights
     assert manifest.heads["detect"].layers == manifest.heads["correct"].layers
     tags = manifest.heads["tags"]
@@ -100,6 +109,23 @@ def test_added_to_a_bundle(
             assert manifest.files[name] == info, name
     assert set(manifest.heads) == {*before.heads, *HEADS}
     assert manifest.accuracy["tags"]["agreement"] > 0.8
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_added_in_turn(precision: str, tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    """Heads added one after another make the bundle that they make together, byte by byte."""
+    folder = tiny(precision)
+    again = Path(shutil.copytree(folder, tmp_path / "again"))
+    together = add_heads(folder, BRANCHES, least_agreement=0)
+    entries = json.loads((BRANCHES / "heads.json").read_text("utf-8"))
+    for number, names in enumerate([["vector"], ["correct", "detect"], ["tags"], ["topic"]]):
+        heads = tmp_path / str(number)
+        heads.mkdir()
+        shutil.copy(BRANCHES / "heads.safetensors", heads)
+        (heads / "heads.json").write_text(json.dumps({name: entries[name] for name in names}))
+        in_turn = add_heads(again, heads, least_agreement=0)
+    assert in_turn.files == together.files
+    assert in_turn.heads == together.heads
 
 
 def test_a_temperature_divides_logits(

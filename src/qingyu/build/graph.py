@@ -61,6 +61,10 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(_value_info(name, np.float32, shape))
 
+    def gives(self, name: str) -> bool:
+        """Whether something is given out under `name`."""
+        return any(output.name == name for output in self._outputs)
+
     def node(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node; return the name of its output."""
         name = f"{op}_{len(self._nodes)}"

@@ -41,11 +41,14 @@ class Calibrating(Float32):
 
     @staticmethod
     def tell(graph: Graph, x: str, norm: str) -> None:
-        """Give out the largest magnitude of each channel of `x`, which a norm gives."""
+        """Give out, once, the largest magnitude of each channel of `x`, which a norm gives."""
+        # Numbered, for a layer that is applied several times shares its norm.
+        name = f"{LARGEST}{x} {norm}"
+        if graph.gives(name):  # where heads branch off, several layers read the same rows
+            return
         axes = graph.constant([0], np.int64)
         largest = graph.node("ReduceMax", graph.node("Abs", x), axes, keepdims=0)
-        # Numbered, for a layer that is applied several times shares its norm.
-        graph.output(largest, f"{LARGEST}{x} {norm}", ["channels"])
+        graph.output(largest, name, ["channels"])
 
 
 class Witnessed(Floats):
