@@ -28,7 +28,7 @@ from training.errors import RecipeError, run
 from training.finetune import collate, label_loss
 from training.hold import Padded, soft_loss
 from training.labelled import Example, read_csv
-from training.loop import Trainer, common_options, settle
+from training.loop import Trainer, autocast, common_options, settle
 from training.model import HeadSpec, Model, positions
 from training.pretrain import Batch, MlmBatches, lines_recipe
 
@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> float | None:
 
     while trainer.running():
         losses: dict[str, torch.Tensor] = {}
-        with trainer.autocast():
+        with autocast(trainer.device):
             if text is not None:
                 losses |= adaptation.lines(next(text))
             if training:

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.errors import RecipeError
+from training.loop import autocast
 from training.model import HeadSpec, Layer, Model, TaskHead
 
 KINDS = {"seq": "sequence-classification", "token": "token-classification"}
@@ -75,11 +76,13 @@ class Branch(nn.Module):
         head answers: logits [B, labels] or [B, L, labels], or unit vectors [B, width].
         """
         seen = mask.bool()[:, None, None, :]
-        for number, layer in enumerate(self.layer):
-            if self.kind == "seq" and number + 1 == len(self.layer):
-                hidden = answered(layer, hidden, seen)
-            else:
-                hidden = layer(hidden, seen, None)
+        with autocast(hidden.device):
+            for number, layer in enumerate(self.layer):
+                if self.kind == "seq" and number + 1 == len(self.layer):
+                    hidden = answered(layer, hidden, seen)
+                else:
+                    hidden = layer(hidden, seen, None)
+        hidden = hidden.float()
         if self.kind == EMBEDDING:
             real = mask[..., None].to(hidden.dtype)
             hidden = (hidden * real).sum(1) / real.sum(1)

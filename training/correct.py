@@ -35,6 +35,7 @@ from training.correction_data import Batch, Sentences, counted, real_pairs
 from training.errors import RecipeError, run
 from training.mistakes import Mistakes
 from training.model import Model
+from training.thaw import own_layers
 
 NAME, DETECT = "correct", "detect"
 
@@ -53,9 +54,10 @@ class CorrectionHead(nn.Module):
 
     def rows(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Rows of the shared layer [B, L, H] to the head's own [B, L, H]."""
-        for layer in self.layer:
-            hidden = layer(hidden, mask, None)
-        return hidden
+        with loop.autocast(hidden.device):
+            for layer in self.layer:
+                hidden = layer(hidden, mask, None)
+        return hidden.float()
 
     def wrong(self, rows: Tensor) -> Tensor:
         """Logits [B, L] that something is wrong."""
@@ -67,11 +69,25 @@ class CorrectionHead(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """Under the names of a checkpoint, FP16."""
-        renamed = {}
-        for name, tensor in self.state_dict().items():
-            name = name if not name.startswith("layer.") else f"encoder.{name}"
-            renamed[f"heads.{NAME}.{name}"] = tensor.half().contiguous()
-        return renamed
+        return {named(name): t.half().contiguous() for name, t in self.state_dict().items()}
+
+    def thawed(self, bundle: Path) -> None:
+        """Take the weights of the head that a bundle has. Raises RecipeError where it has none, or
+        one of another shape.
+        """
+        found = own_layers(bundle, NAME)
+        for name, parameter in self.named_parameters():
+            tensor = found.get(named(name))
+            if tensor is None or tensor.shape != parameter.shape:
+                shape = tuple(parameter.shape)
+                raise RecipeError(f"{bundle}: its head has no {named(name)} {shape}")
+            parameter.data.copy_(tensor)
+
+
+def named(parameter: str) -> str:
+    """What a checkpoint calls a parameter of the head."""
+    own = f"encoder.{parameter}" if parameter.startswith("layer.") else parameter
+    return f"heads.{NAME}.{own}"
 
 
 @torch.no_grad()
@@ -80,9 +96,10 @@ def shared(model: Model, ids: Tensor, branch: int) -> tuple[Tensor, Tensor]:
     bert = model.bert
     pos = torch.arange(ids.shape[1]).expand_as(ids)
     mask = (ids != 0)[:, None, None, :]
-    hidden = bert.embeddings(ids, pos, torch.zeros_like(ids))
-    for layer in bert.encoder.layer[:branch]:
-        hidden = layer(hidden, mask, None)
+    with loop.autocast(ids.device):
+        hidden = bert.embeddings(ids, pos, torch.zeros_like(ids))
+        for layer in bert.encoder.layer[:branch]:
+            hidden = layer(hidden, mask, None)
     return hidden, mask
 
 
@@ -117,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     loop.common_options(parser, lr=4e-4, batch=1024)
     parser.add_argument("--from", dest="start", type=Path, required=True, help="checkpoint")
+    parser.add_argument("--bundle", type=Path, help="go on from the head that this bundle has")
     parser.add_argument("--source", action="append", required=True, metavar="PATH=SHARE")
     parser.add_argument("--real", action="append", type=Path, default=[], metavar="JSONL")
     parser.add_argument("--held-out", action="append", type=Path, default=[], metavar="JSONL")
@@ -128,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise RecipeError(f"--branch {args.branch}: the encoder has no layer to copy above it")
     sentences = sources(args)
     head = CorrectionHead(model, args.branch).requires_grad_(True)
+    if args.bundle is not None:
+        head.thawed(args.bundle)
     model.set_dropout(0.0)
     head.train()
     train(model, head, sentences, args)

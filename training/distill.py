@@ -36,7 +36,7 @@ from training.errors import RecipeError, run
 from training.finetune import collate
 from training.hold import Padded, soft_loss
 from training.labelled import read_texts
-from training.loop import Trainer, common_options, settle
+from training.loop import Trainer, autocast, common_options, settle
 from training.model import Config, Model, Trace, parameters, positions
 from training.pretrain import MlmBatches, lines_recipe
 
@@ -253,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
 
     while trainer.running():
         losses: dict[str, Tensor] = {}
-        with trainer.autocast():
+        with autocast(trainer.device):
             if text is not None:
                 losses |= lesson.words(*next(text))
             if rows is not None:

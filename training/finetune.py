@@ -24,7 +24,7 @@ from training.data import token_id
 from training.errors import RecipeError, run
 from training.hold import Hold, Padded
 from training.labelled import HEADS, Example, Examples, alike, read_sets
-from training.loop import Trainer, common_options, compiled, settle
+from training.loop import Trainer, autocast, common_options, compiled, settle
 from training.model import HeadSpec, Model
 from training.pretrain import MlmBatches, text_options, text_recipe
 
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     task_loss = compiled(head_loss, trainer.device)
 
     while trainer.running():
-        with trainer.autocast():
+        with autocast(trainer.device):
             losses = {"mlm": mlm_loss(*next(text))}
             for name, batches in supply.items():
                 padded, labels = collate(tokenizer, next(batches), args.length, trainer.device)

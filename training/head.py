@@ -4,8 +4,9 @@
         --minutes 25 --cache cache
 
 The rows of the shared layers are computed once a text and kept in --cache (1 KB a token). Every so
-often the rows split off for tuning are scored; OUT/curve.json keeps the curve, the best weights are
-what is written, with the temperature that fits those rows. `--resume` goes on from OUT/state.pt.
+often the rows split off for tuning are scored; OUT/curve.json keeps the curve. Written are the best
+weights, or the last where the checkpoint itself has learnt from such rows and they tell too little,
+with the temperature that fits those rows. `--resume` goes on from OUT/state.pt.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from training import export
 from training.branch import Branch, save, write_json
 from training.errors import RecipeError, run
 from training.frozen import Frozen, Reader, Tokens, shared_bundle
+from training.labelled import HEADS
 from training.lessons import Lesson, lesson
 from training.loop import SAVE_EVERY_S, Schedule
 from training.recipes import RECIPES, Recipe, Row, gather
@@ -159,7 +161,8 @@ class Training:
         scores = self.lesson.scores(self.tuning)
         point = {"progress": progress, "step": self.schedule.step, **more, **scores}
         point["seconds"] = round(self.schedule.elapsed_s())
-        if scores["score"] >= max((one["score"] for one in self.curve), default=-1.0):
+        best = max((one["score"] for one in self.curve), default=-1.0)
+        if self.args.name in HEADS or scores["score"] >= best:
             self.best = {name: t.detach().clone() for name, t in self.branch.state_dict().items()}
         self.curve.append(point)
         write_json(self.args.out / "curve.json", self.curve)

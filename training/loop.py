@@ -96,6 +96,13 @@ def multiplies_bf16(device: torch.device) -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """bf16 where the device multiplies it; weights and optimiser stay FP32."""
+    if multiplies_bf16(device):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
 def compiled(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The function compiled on CUDA; on a CPU a short run would wait longer than it gains."""
     return torch.compile(function, dynamic=False) if device.type == "cuda" else function
@@ -139,12 +146,6 @@ class Trainer:
         self._losses: dict[str, list[torch.Tensor]] = {}
         if args.resume:
             self._resume()
-
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """bf16 where the device multiplies it; weights and optimiser stay FP32."""
-        if multiplies_bf16(self.device):
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
 
     def running(self) -> bool:
         """Whether there is time, or a step, left."""

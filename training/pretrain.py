@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from training import export
 from training.data import Mixture, Recipe, Rows
 from training.errors import RecipeError, run
-from training.loop import Trainer, common_options, compiled, settle
+from training.loop import Trainer, autocast, common_options, compiled, settle
 from training.masking import Special, mask
 from training.model import Config, Model, parameters
 from training.sources import Source
@@ -232,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             device=trainer.device,
         )  # fmt: skip
         while trainer.running() and trainer.schedule.progress() < until:
-            with trainer.autocast():
+            with autocast(trainer.device):
                 value = loss(*next(batches))
             trainer.update({"mlm": value})
         trainer.place |= {"part": trainer.place["part"] + 1, "row": 0}  # the next phase cuts anew

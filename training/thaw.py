@@ -7,7 +7,8 @@ Looks up the tensors that the plan of a BERT bundle at fp32 or int8 names, and u
 build` did to each matrix: one scale an output channel, the fixed steps of its inputs. What
 rounding took is gone. In its place weights are spread evenly over what would have rounded to them:
 left on the grid, the next build would round small changes, all that a short training makes, back to
-nothing. Heads with layers of their own are left out: the shared layers never learnt from them.
+nothing. Heads with layers of their own are left out: the shared layers never learnt from them;
+`own_layers` reads those.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from qingyu.build.heads import LEVELS
 from qingyu.build.precisions.quantise import INT8_LIMIT
 from qingyu.bundle import WEIGHTS, HeadInfo, Manifest, find, read_manifest
 from qingyu.errors import QingyuError
-from qingyu.plan import EmbeddingsPlan, HeadPlan, Plan, Product, Table
+from qingyu.plan import EmbeddingsPlan, HeadPlan, LayerPlan, Plan, Product, Table
 from qingyu.tensors import TensorFile, unpack_int8
 from training import export
 from training.errors import RecipeError, run
@@ -91,8 +92,8 @@ class Tensors:
                 yield f"{table.name}.weight", self.table(table)
         yield from self.norm(plan.norm)
 
-    def layers(self, plan: Plan) -> Iterator[tuple[str, Array]]:
-        for layer in plan.layers:
+    def layers(self, layers: Sequence[LayerPlan]) -> Iterator[tuple[str, Array]]:
+        for layer in layers:
             for product in layer.products:
                 yield from self.product(product)
             yield from self.norm(layer.attended_norm)
@@ -132,13 +133,30 @@ def thaw(folder: Path) -> Model:
         raise RecipeError(f"{folder}: run `qingyu models upgrade {folder}` first")
     encoder = Tensors(folder / WEIGHTS)
     found = {f"bert.{name}": array for name, array in encoder.embeddings(plan.embeddings)}
-    found |= {f"bert.{name}": array for name, array in encoder.layers(plan)}
+    found |= {f"bert.{name}": array for name, array in encoder.layers(plan.layers)}
     for head in known_heads(manifest).values():
         if head.plan is not None:
             found |= Tensors(folder / WEIGHTS, folder / head.weights).head(head.plan)
     model = Model(config_of(manifest, plan, plan.embeddings), head_specs(manifest))
     export.fill(model, {name: torch.tensor(array) for name, array in found.items()}, folder)
     return model
+
+
+def own_layers(folder: Path, owner: str) -> dict[str, torch.Tensor]:
+    """The tensors of a head with layers of its own and of all heads that share them, FP32, under
+    the names of a checkpoint: `heads.<owner>.encoder.layer.<i>.*` and the like. Raises RecipeError
+    where the bundle has no such head.
+    """
+    heads = read_manifest(folder).heads
+    if owner not in heads or heads[owner].branch is None:
+        raise RecipeError(f"{folder}: no head {owner!r} with layers of its own")
+    tensors = Tensors(folder / heads[owner].weights)
+    found: dict[str, Array] = {}
+    for head in heads.values():
+        if head.weights == heads[owner].weights and head.plan is not None:
+            found |= tensors.layers(head.plan.layers)
+            found |= tensors.head(head.plan)
+    return {name: torch.tensor(array) for name, array in found.items()}
 
 
 def known_heads(manifest: Manifest) -> dict[str, HeadInfo]:

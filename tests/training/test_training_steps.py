@@ -19,7 +19,7 @@ torch = pytest.importorskip(
 from training import adapt, distill, evaluate, export, finetune, pretrain, vocab  # noqa: E402
 from training.hold import Hold  # noqa: E402
 from training.labelled import Examples, alike, read_sets  # noqa: E402
-from training.loop import Schedule  # noqa: E402
+from training.loop import Schedule, autocast  # noqa: E402
 from training.model import Config, HeadSpec, Model, Trace  # noqa: E402
 from training.sources import RecipeError  # noqa: E402
 from training.subjects import open_subject  # noqa: E402
@@ -164,7 +164,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     recipe = pretrain.text_recipe(args, vocabulary / "tokenizer.json", args.batch * args.length)
     batches = pretrain.MlmBatches(recipe, args.batch, args.length, trainer.place)
     for _ in range(4):
-        with trainer.autocast():
+        with autocast(trainer.device):
             loss = model.mlm_loss(*next(batches))
         trainer.update({"mlm": loss})
     trainer.save_state()
