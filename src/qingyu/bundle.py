@@ -149,6 +149,13 @@ class Manifest:
         return [head.file for head in self.heads.values()]
 
     @property
+    def named(self) -> set[str]:
+        """Every file that it names: with a checksum, of a head, and the phrase memory's."""
+        of_heads = {name for one in self.heads.values() for name in (one.weights, one.layers)}
+        phrases = {self.phrases.file} if self.phrases else set()
+        return {*self.files, *self.graphs, *phrases} | (of_heads - {""})
+
+    @property
     def bytes(self) -> int:
         """Size on disk of all files but the manifest."""
         return sum(info.bytes for info in self.files.values())
@@ -202,7 +209,7 @@ def read_manifest(folder: Path) -> Manifest:
                 f"is of format {values['format']}, this version reads {OLD_FORMAT} and {FORMAT}; "
                 "build it again",
             )
-        found = Manifest(
+        manifest = Manifest(
             name=str(values["name"]),
             family=str(values["family"]),
             precision=str(values["precision"]),
@@ -220,11 +227,10 @@ def read_manifest(folder: Path) -> Manifest:
             path=folder,
             digest=hashlib.sha256(raw).hexdigest(),
         )
-        for name in (*found.files, *found.graphs):
-            # Nothing leads out of the folder.
+        for name in sorted(manifest.named):  # nothing leads out of the folder
             if Path(name).name != name or name in {"", ".."} or "\\" in name:
                 raise ValueError(f"{name!r} is no file's name")
-        return found
+        return manifest
     except OSError as error:
         raise _error(
             folder, f"缺少 {MANIFEST}，不是模型包", f"has no {MANIFEST}, so it is no bundle"
@@ -252,7 +258,7 @@ def file_info(path: Path) -> FileInfo:
 def verify(manifest: Manifest) -> None:
     """Raises BundleError at the first file that is missing, not what the manifest says, or used
     although the manifest says nothing of it."""
-    used = {TOKENIZER, ENCODER, *manifest.graphs}
+    used = {TOKENIZER, ENCODER, *manifest.named}
     used |= {path.name for ending in WEIGHED for path in manifest.path.glob(f"*{ending}")}
     for name in sorted(used - manifest.files.keys()):
         raise _error(

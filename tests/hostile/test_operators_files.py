@@ -43,16 +43,30 @@ def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../other/head.onnx", "a/b.onnx", "..\\a.onnx", "", ".."]
+    "name", ["/etc/passwd", "../other/head.onnx", "a/b.onnx", "..\\a.onnx", ".."]
 )
-def test_a_manifest_names_files_of_its_own_folder(default: Path, name: str) -> None:
-    """A head's file, and any other, is a plain name: nothing outside of the bundle is opened."""
+@pytest.mark.parametrize("field", ["file", "weights", "layers", "phrases"])
+def test_a_manifest_names_files_of_its_own_folder(default: Path, field: str, name: str) -> None:
+    """Each file of a head, and the phrase memory's, is a plain name: nothing outside of the bundle
+    is opened."""
 
-    def head(values: dict[str, Any]) -> None:
-        next(iter(values["heads"].values()))["file"] = name
+    def lead_out(values: dict[str, Any]) -> None:
+        if field == "phrases":
+            values["phrases"] = {"file": name, "version": 1}
+        else:
+            next(iter(values["heads"].values()))[field] = name
 
     with pytest.raises(BundleError, match="is no file's name"):
-        bundle.read_manifest(changed(default, head))
+        bundle.read_manifest(changed(default, lead_out))
+
+
+def test_a_head_has_a_file(default: Path) -> None:
+    """A head without a graph is refused as well; without weights or layers of its own it is not."""
+    heads = bundle.read_manifest(default).heads.values()
+    assert not all(head.layers for head in heads)
+    changed(default, lambda values: next(iter(values["heads"].values())).update(file=""))
+    with pytest.raises(BundleError, match="is no file's name"):
+        bundle.read_manifest(default)
 
 
 def test_a_manifest_names_no_path_among_its_checksums(default: Path) -> None:
