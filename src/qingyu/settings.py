@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         "three batches a lane where that is more",
     )
     max_request_tokens: int = Field(
-        1 << 20, ge=1, description="tokens that one request may cost, told from sizes alone"
+        1 << 21, ge=1, description="tokens that one request may cost, told from sizes alone"
     )
     max_answer: ByteSize = Field(
         ByteSize(32 << 20), description="bytes that the answer to one request may take"

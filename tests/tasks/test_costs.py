@@ -10,10 +10,12 @@ import pytest
 from qingyu.model import Model
 from qingyu.query import Cost, Query
 from qingyu.service.calls import encode
+from qingyu.settings import Settings
 from qingyu.tasks.drive import Running
 from qingyu.tasks.registry import TASKS
 
 LONG = "今天天气真好，适合出去玩。" * 60
+WRONG = "我门今天去公园完，天汽真好；他因该在在图馆里。" * 30
 LABELS = ["体育", "财经", "今天的天气"]
 Case = tuple[str, tuple[Any, ...], dict[str, Any]]
 CASES: dict[str, Case] = {
@@ -30,6 +32,8 @@ CASES: dict[str, Case] = {
     "a lexicon": ("fill-mask", ("今天[MASK][MASK]好",), {"lexicon": ("天气", "今年", "很")}),
     "a score": ("score", ("今天天气真好。",), {}),
     "a long score": ("score", (LONG,), {}),
+    "a check": ("check", ("我门今天去公园完，天汽真好。",), {}),
+    "a long check": ("check", (WRONG,), {}),
     "labels": ("zero-shot-classification", ("今天天气真好。", tuple(LABELS)), {}),
     "labels in a string": ("zero-shot-classification", ("今天天气真好。", "体育，财经,天气"), {}),
     "described labels": (
@@ -55,8 +59,10 @@ def driven(model: Model, task: str, inputs: tuple[Any, ...], given: dict[str, An
         head = model.manifest.heads.get(query.head)
         if head is None:
             outputs = 512
-        elif head.kind == "masked-lm":
+        elif head.kind in ("masked-lm", "correction"):
             outputs = model.tokenizer.vocab_size
+        elif head.kind == "detection":
+            outputs = 1
         else:
             outputs = len(head.labels)
         return noise.standard_normal((len(query.positions), outputs)).astype(np.float32)
@@ -102,7 +108,15 @@ def test_what_multiplies_is_told(
     model: Model, task: str, inputs: tuple[Any, ...], given: dict[str, Any]
 ) -> None:
     """Little to send and much to do costs much, and telling so builds nothing."""
-    assert model.cost(task, *inputs, **given).tokens > 1 << 20
+    assert model.cost(task, *inputs, **given).tokens > Settings().max_request_tokens
+
+
+def test_the_longest_text_may_be_checked(model: Model) -> None:
+    """What a check may cost in all its rounds is within what one request may cost."""
+    limits = Settings()
+    told = model.cost("check", "啊" * limits.max_characters)
+    assert told.tokens < limits.max_request_tokens
+    assert told.bytes < limits.max_answer
 
 
 def test_candidates_of_a_long_text_are_many_bytes(model: Model) -> None:

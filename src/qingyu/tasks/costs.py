@@ -4,8 +4,7 @@ query built.
 A character of Chinese or English is at most one token, so lengths stand for tokens; the windows in
 which the model reads, and how often a task asks about a text, do the rest. Each function takes the
 context and then what its task takes, checked or not: what has no size counts as nothing, and the
-task itself refuses it. `check` looks again where it found something; it is told here for a text
-without many mistakes, and what it needs beyond that ends with its deadline.
+task itself refuses it.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from qingyu.query import Cost
 from qingyu.text import windows
 
 from .context import Context
-from .parts import heads
+from .parts import evidence, heads
 from .parts.beam import MAX_TOGETHER, WIDTH, WIDTH_BY_PATTERN
 from .parts.blanks import COMMON, MASK, MAX_MASKS
+from .parts.findings import PIECE, ROUNDS
 from .parts.masking import APART
 from .text2text import MAX_BEAMS
 from .zero_shot import TEMPLATE
@@ -28,6 +28,7 @@ CHARACTERS = 64  # that are tokenised in the time in which the model reads a tok
 ESCAPED = 6  # bytes that a character takes in JSON at most
 FIELDS = 200  # bytes of the names and numbers around a text
 NUMBER = 24  # bytes of one of many numbers
+SPARSE = 8  # characters of a text that is checked, with one mistake among them
 TOKEN = 120  # bytes of one of many tokens with its fields
 
 
@@ -53,12 +54,19 @@ def masking(context: Context, text: Any, *_: Any, **__: Any) -> Cost:
 
 
 def checking(context: Context, text: Any, *, top_k: Any = 5, **_: Any) -> Cost:
-    """As masking, with each candidate in what was read with it; a mistake in eight characters."""
-    suspects = 1 + size(text) // 8
-    around = FIELDS + ESCAPED * min(size(text), context.room)
-    return Cost(
-        masking(context, text).tokens, _said(text) * 2 + suspects * (1 + number(top_k)) * around
-    )
+    """Every round: each piece read as it stands by up to three heads, and each of its tokens
+    masked, those far apart together. Beyond that a mistake in SPARSE characters, each with its
+    candidates in what was read with it, and asked once for a character that is missing.
+    """
+    length = size(text)
+    piece = max(1, min(length, PIECE, context.room))
+    pieces = 1 + 2 * length // piece  # two neighbours are longer than one may be
+    passes = 3 + min(piece, evidence.APART)
+    suspects = 1 + length // SPARSE
+    tokens = ROUNDS * passes * (length + 2 * pieces) + suspects * (piece + 3)
+    around = FIELDS + ESCAPED * min(length, context.room)
+    said = _said(text) * 2 + suspects * (1 + number(top_k)) * around
+    return Cost(tokens + length // CHARACTERS, said)
 
 
 def fill_mask(

@@ -96,7 +96,7 @@ class Models extends HTMLElement {
         model.name === first && h("span", { class: "tag" }, t("models.default")),
         model.pinned && h("span", { class: "tag" }, t("models.pinned")),
         h("span", { class: "push" }),
-        this.#lever(model),
+        this.#lever(model, first),
       ),
       h(
         "dl",
@@ -120,8 +120,9 @@ class Models extends HTMLElement {
     );
   }
 
-  #lever(model) {
-    if (model.pinned) return null;
+  /** Loads or unloads a model; what is pinned stays, and so does the default, which others ask. */
+  #lever(model, first) {
+    if (model.pinned || (model.loaded && model.name === first)) return null;
     const act = model.loaded ? "unload" : "load";
     const pull = async (event) => {
       event.currentTarget.disabled = true;
