@@ -59,9 +59,25 @@ def test_a_byte_order_mark_is_no_text() -> None:
     assert everything("\ufeff甲\n".encode())[0].text == "甲"
 
 
-def test_a_line_that_is_not_utf8_fails_alone() -> None:
-    """GBK bytes are refused with their line number and a way out; the next line is read."""
-    bad, good = everything("今天".encode("gb18030") + "\n明天\n".encode())
+def test_lines_of_another_encoding(capsys: pytest.CaptureFixture[str]) -> None:
+    """GBK and Big5 are read as such and that is said; lines in UTF-8 among them are read, too."""
+    read = everything("abc\n".encode() + "今天天气很好".encode("gbk") + "\n明天\n".encode())
+    assert [line.text for line in read] == ["abc", "今天天气很好", "明天"]
+    assert "gb18030" in capsys.readouterr().err
+    text = "這家餐廳的菜很好吃"
+    assert everything(f"{text}\n{text}".encode("big5"))[1].text == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_lines_of_utf_16(encoding: str) -> None:
+    """What begins with the mark of UTF-16 is read as that, wherever a pipe cuts it."""
+    data = "\ufeff今天\r\n明天\n".encode(encoding)
+    assert [line.text for line in everything(data, [3, 5, 4])] == ["今天", "明天"]
+
+
+def test_a_line_in_no_encoding_fails_alone() -> None:
+    """What cannot be told is refused with its line number and a way out; the next line is read."""
+    bad, good = everything(b"\xff\xff\x80\n" + "明天\n".encode())
     assert bad.number == 1
     assert bad.error is not None
     assert "iconv" in bad.error.en

@@ -133,7 +133,7 @@ def described_heads(folder: Path) -> dict[str, Described]:
     if not path.exists():
         return {}
     try:
-        heads = json.loads(path.read_text("utf-8"))
+        heads = json.loads(path.read_text("utf-8-sig"))
         return {name: _described(name, head) for name, head in heads.items()}
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

@@ -137,14 +137,12 @@ def draw_text(screen: Console, text: str, *, truncated: bool = False) -> None:
 
 
 def read_texts(path: str) -> list[str]:
-    """The lines of a UTF-8 file that are not blank. Raises InputError."""
+    """The lines of a text file that are not blank, in whatever encoding. Raises InputError."""
     from pathlib import Path
 
-    try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"无法读取 {path}：{error}", f"Cannot read {path}: {error}") from error
-    found = [line.strip() for line in lines if line.strip()]
+    from qingyu.text.encodings import lines_of
+
+    found = [line.strip() for line in lines_of(Path(path)) if line.strip()]
     if not found:
         raise InputError(f"{path} 中没有文本。", f"There is no text in {path}.")
     return found

@@ -88,13 +88,13 @@ def too_long(start: int, length: int) -> RowError:
     )
 
 
-def detect_encoding(sample: bytes) -> str:
-    """The encoding of a file that begins with `sample`. Raises FileError, also for line ends that
-    are carriage returns alone."""
+def detect_encoding(sample: bytes, zh: str = "", en: str = "") -> str:
+    """The encoding of a file that begins with `sample`. Raises FileError, with advice in both
+    languages where it cannot be told; also for line ends that are carriage returns alone."""
     try:
         encoding = detect(sample)
     except InputError as error:
-        raise FileError(error.zh, error.en) from error
+        raise FileError(error.zh + zh, error.en + en) from error
     if encoding not in WIDE and b"\r" in sample[: 1 << 16] and b"\n" not in sample:
         raise FileError(
             "换行是单独的回车（旧 Mac 格式），请先转换为 \\n。",

@@ -16,6 +16,7 @@ from .sources import Source
 from .transcoded import transcoded
 
 PIECE_BYTES = 1 << 14
+NAME_IT = ("用 --encoding 指明。", " Name it: --encoding.")
 WIDE_NAMES = {*WIDE, "utf-16", "utf-32"}
 
 
@@ -29,7 +30,7 @@ class TextFile:
             self._file = open_regular(source)
         if source.encoding == "auto":
             with closing_on_error(self), self.told():
-                self.encoding = detect_encoding(self._sample())
+                self.encoding = detect_encoding(self._sample(), *NAME_IT)
 
     def _stream(self) -> BinaryIO:
         self._file.seek(0)

@@ -3,7 +3,9 @@ each other's bytes without complaint, by whether what comes out are characters t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 from qingyu.errors import InputError
 
@@ -19,6 +21,7 @@ LOOKED_AT = 1 << 16  # bytes of lines beyond ASCII
 NO_CHARACTERS = 0.75  # plausibility of a text with punctuation alone
 LEAST = 0.5
 MARK = "\ufeff"
+SAMPLE_BYTES = 1 << 20  # of a file, by which its encoding is told
 
 
 def detect(sample: bytes) -> str:
@@ -33,8 +36,8 @@ def detect(sample: bytes) -> str:
     try:
         whole.decode()
     except UnicodeDecodeError as error:
-        # A sample without a line end may be cut inside a character.
-        if b"\n" not in sample and error.start >= len(sample) - 4:
+        # A long sample without a line end may be cut inside a character.
+        if LOOKED_AT < len(sample) <= error.start + 4 and b"\n" not in sample:
             return "utf-8"
     else:
         return "utf-8"
@@ -47,16 +50,15 @@ def detect(sample: bytes) -> str:
     best = max(scores, key=lambda encoding: scores[encoding])
     if scores[best] < LEAST:
         raise InputError(
-            "看不出是什么编码：不像 UTF-8、GB18030、Big5 或 UTF-16；用 --encoding 指明。",
-            "is in no encoding that can be told (UTF-8, GB18030, Big5, UTF-16); name it: "
-            "--encoding.",
+            "看不出是什么编码：不像 UTF-8、GB18030、Big5 或 UTF-16。",
+            "is in no encoding that can be told (UTF-8, GB18030, Big5, UTF-16).",
         )
     return best
 
 
 def decoded(data: bytes) -> str:
     """A whole text of any of these encodings, without its mark. Raises InputError."""
-    encoding = detect(data)
+    encoding = detect(data + b"\n")  # the last line is whole
     try:
         return data.decode(encoding).removeprefix(MARK)
     except UnicodeDecodeError as error:
@@ -64,6 +66,27 @@ def decoded(data: bytes) -> str:
             f"不是有效的 {encoding} 编码（第 {error.start} 字节）。",
             f"is not valid {encoding} (at byte {error.start}).",
         ) from error
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a text file in any of these encodings, without their ends. Raises InputError
+    that names the file."""
+    try:
+        with path.open("rb") as file:
+            sample = file.read(SAMPLE_BYTES)
+        encoding = detect(sample if len(sample) == SAMPLE_BYTES else sample + b"\n")
+        with path.open(encoding=encoding) as text:
+            for number, line in enumerate(text):
+                yield (line if number else line.removeprefix(MARK)).rstrip("\n")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError(f"无法读取 {path}：{why}", f"Cannot read {path}: {why}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} 不全是 {encoding} 编码。", f"{path} is not {encoding} all through."
+        ) from error
+    except InputError as error:
+        raise InputError(f"{path} {error.zh}", f"{path} {error.en}") from error
 
 
 def _wide(sample: bytes) -> str:

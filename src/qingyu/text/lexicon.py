@@ -14,6 +14,7 @@ import numpy as np
 
 from qingyu.errors import InputError
 from qingyu.numbers import IntArray
+from qingyu.text.encodings import lines_of
 from qingyu.text.tokenizer import Tokenizer
 
 
@@ -81,16 +82,11 @@ class Lexicon:
 
     @classmethod
     def read(cls, path: str | Path) -> Lexicon:
-        """The words of a UTF-8 file: the first column of each line, blank and # lines left out.
+        """The words of a text file: the first column of each line, blank and # lines left out.
 
         Raises InputError where the file cannot be read or holds no word.
         """
-        try:
-            lines = Path(path).read_text("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"无法读取词表 {path}：{error}", f"Cannot read the word list {path}: {error}"
-            ) from error
+        lines = lines_of(Path(path))
         words = frozenset(
             line.split("\t")[0].strip() for line in lines if line.strip() and line[0] != "#"
         )

@@ -14,9 +14,10 @@ from qingyu.engine.generate import Decoder
 from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.engine.onnx import OnnxEngine
 from qingyu.engine.session import Session
-from qingyu.errors import BuildError
+from qingyu.errors import BuildError, InputError
 from qingyu.numbers import FloatArray
 from qingyu.query import Query
+from qingyu.text.encodings import lines_of
 from qingyu.text.tokenizer import Tokenizer
 
 SAMPLES = Path(__file__).parent / "samples.txt"
@@ -50,12 +51,9 @@ class Observation:
 def read_texts(path: Path | None = None) -> list[str]:
     """The built-in sample texts, or the lines of a file. Raises BuildError."""
     try:
-        lines = (path or SAMPLES).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(
-            f"无法读取样本文件 {path}：{error}", f"Cannot read the sample file {path}: {error}"
-        ) from error
-    texts = [line.strip() for line in lines if line.strip()]
+        texts = [line.strip() for line in lines_of(path or SAMPLES) if line.strip()]
+    except InputError as error:
+        raise BuildError(f"样本文件：{error.zh}", f"The sample file: {error.en}") from error
     if len(texts) < 2 or max(map(len, texts)) > LONGEST:
         raise BuildError(
             f"样本文件 {path} 应是每行一段文本，至少两行。",

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from qingyu.errors import BuildError
+from qingyu.errors import BuildError, InputError
+from qingyu.text.encodings import lines_of
 
 LINES_AT_ONCE = 1000
 
@@ -123,15 +125,8 @@ def _unknown(tokenizer: tokenizers.Tokenizer, state: dict[str, Any]) -> int | No
 def _lines(path: Path) -> Iterator[list[str]]:
     """The lines of a text file, some at a time."""
     try:
-        with path.open(encoding="utf-8") as file:
-            lines: list[str] = []
-            for line in file:
-                lines.append(line.rstrip("\n"))
-                if len(lines) == LINES_AT_ONCE:
-                    yield lines
-                    lines = []
+        whole = lines_of(path)
+        while lines := list(islice(whole, LINES_AT_ONCE)):
             yield lines
-    except (OSError, UnicodeDecodeError) as error:
-        raise BuildError(
-            f"无法读取词表来源 {path}：{error}", f"Cannot read the words of {path}: {error}"
-        ) from error
+    except InputError as error:
+        raise BuildError(f"词表来源：{error.zh}", f"The words: {error.en}") from error

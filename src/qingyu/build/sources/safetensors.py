@@ -46,7 +46,7 @@ def read_sharded(index: Path) -> dict[str, StoredTensor]:
 def gather(index: Path, read: Any) -> dict[str, StoredTensor]:
     """Tensors as an index maps them to shards beside it, each shard read by `read`."""
     try:
-        places = json.loads(index.read_text("utf-8"))["weight_map"]
+        places = json.loads(index.read_text("utf-8-sig"))["weight_map"]
         shards = sorted(set(places.values()))
         if not all(Path(shard).name == shard for shard in shards):
             raise ValueError(shards)

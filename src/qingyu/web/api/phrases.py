@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
@@ -15,6 +16,7 @@ from qingyu.web.edge.body import read_body
 from qingyu.web.state import state_of
 
 from .exchange import ERRORS, body_of, json_response, received
+from .validation import parse
 from .wire import Strict
 
 T = TypeVar("T")
@@ -76,7 +78,7 @@ async def put(request: Request, name: str) -> Response:
             data = await read_body(request, settings.max_phrases, settings.body_timeout, held)
             kept = await _in_thread(lambda: store.keep(name, data))
     else:
-        wanted = await received(request, PhrasesText.model_validate_json)
+        wanted = await received(request, partial(parse, PhrasesText))
         loaded = await state.service.registry.lease(wanted.model or state.default)
         tokenizer = loaded.model.tokenizer
         state.service.registry.release(loaded)

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from qingyu.errors import InputError
+from qingyu.text.encodings import decoded
 from qingyu.web.edge.errors import RequestError
 
 M = TypeVar("M", bound=BaseModel)
@@ -69,14 +71,39 @@ def check_size(body: bytes) -> None:
 
 
 def parse(model: type[M], body: bytes) -> M:
-    """Raises RequestError: malformed_json and not_utf8 (400), invalid_request (422)."""
+    """JSON in UTF-8, or in whatever else a file of a job may be in: with a byte order mark, UTF-16,
+    GB18030, Big5. Raises RequestError: malformed_json and not_utf8 (400), invalid_request (422)."""
+    try:
+        return _checked(model, body)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] != "json_invalid":
+            raise _readable(error) from None
+        known = _as_utf8(body)
+    try:
+        return _checked(model, known)
+    except ValidationError as error:
+        raise _readable(error) from None
+
+
+def _checked(model: type[M], body: bytes) -> M:
     check_size(body)
     try:
         return model.model_validate_json(body)
-    except ValidationError as error:
-        raise _readable(error, body) from None
     except RecursionError:
         raise _malformed("nested too deeply") from None
+
+
+def _as_utf8(body: bytes) -> bytes:
+    """A body that is no JSON as it stands, in UTF-8 without a mark. Raises RequestError
+    (not_utf8)."""
+    try:
+        return decoded(body).encode()
+    except (InputError, UnicodeEncodeError):
+        raise RequestError(
+            "not_utf8",
+            "请求体不是 UTF-8，也看不出是什么编码。",
+            "The body is not encoded in UTF-8, nor in what can be told.",
+        ) from None
 
 
 def parse_value(model: type[M], value: object) -> M:
@@ -84,18 +111,12 @@ def parse_value(model: type[M], value: object) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _readable(error, b"") from None
+        raise _readable(error) from None
 
 
-def _readable(error: ValidationError, body: bytes) -> RequestError:
+def _readable(error: ValidationError) -> RequestError:
     problems = error.errors(include_url=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            return RequestError(
-                "not_utf8", "请求体不是 UTF-8 编码。", "The body is not encoded in UTF-8."
-            )
         return _malformed(str(problems[0].get("ctx", {}).get("error", "")))
     return unprocessable([dict(problem) for problem in problems])
 

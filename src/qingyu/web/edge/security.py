@@ -52,7 +52,7 @@ def read_keys(entries: Iterable[str], path: Path | None) -> dict[str, str]:
     lines = list(entries)
     if path is not None:
         try:
-            lines += path.read_text("utf-8").splitlines()
+            lines += path.read_text("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"无法读取密钥文件 {path}：{error}", f"Cannot read the key file {path}: {error}"
