@@ -67,9 +67,9 @@ def test_lines_of_standard_input(
 def test_a_bad_line_fails_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lines without a mask or not in UTF-8 are named; those around them are answered; status 2."""
+    """Lines without a mask or in no encoding are named; the others are answered; status 2."""
     good = WEATHER.encode()
-    pipe(monkeypatch, b"\n".join([good, "没有空".encode(), good, "乱".encode("gbk"), good]))
+    pipe(monkeypatch, b"\n".join([good, "没有空".encode(), good, b"\xff\xff\x80", good]))
     assert run(["fill", "--json"]) == 2
     out, err = capsys.readouterr()
     lines = [json.loads(line) for line in out.splitlines()]
@@ -77,7 +77,7 @@ def test_a_bad_line_fails_alone(
     assert lines[1]["error"]["code"] == "no_mask"
     assert lines[1]["line"] == 2
     assert "第 2 行：未找到 [MASK]" in err
-    assert "line 4: not UTF-8" in err
+    assert "line 4: is in no encoding" in err
 
 
 def test_nothing_to_read_is_no_failure(

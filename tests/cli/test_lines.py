@@ -61,7 +61,7 @@ def test_a_byte_order_mark_is_no_text() -> None:
 
 def test_lines_of_another_encoding(capsys: pytest.CaptureFixture[str]) -> None:
     """GBK and Big5 are read as such and that is said; lines in UTF-8 among them are read, too."""
-    read = everything("abc\n".encode() + "今天天气很好".encode("gbk") + "\n明天\n".encode())
+    read = everything(b"abc\n" + "今天天气很好".encode("gbk") + "\n明天\n".encode())
     assert [line.text for line in read] == ["abc", "今天天气很好", "明天"]
     assert "gb18030" in capsys.readouterr().err
     text = "這家餐廳的菜很好吃"

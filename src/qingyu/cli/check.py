@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qingyu import bundle
-from qingyu.cli.check_files import CheckOrder, check_files, diff_of, files_among
+from qingyu.cli.check_files import CheckOrder, check_files, diff_of
+from qingyu.cli.files import files_among
 from qingyu.cli.texts import AsJson, ModelName, PhraseFiles, Threads, answer_texts, read_texts
 from qingyu.errors import InputError
 
@@ -89,8 +90,6 @@ def check(
     parameters: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     parameters |= {"top_k": top_k, "keep": kept, "check_punctuation": punctuation}
     files = files_among(texts or [])
-    if files and len(files) < len(texts or []):
-        raise InputError("文件与文本请分开检查。", "Check files and texts in separate commands.")
     if (out or report) and len(files) != 1:
         raise InputError(
             "--out 与 --report 需要恰好一个文件。", "--out and --report take exactly one file."

@@ -40,11 +40,6 @@ class CheckOrder:
     phrases: tuple[Path, ...] = ()
 
 
-def files_among(arguments: Sequence[str]) -> list[Path]:
-    """The arguments that are files."""
-    return [Path(one) for one in arguments if len(one) < 4096 and Path(one).is_file()]
-
-
 def check_files(order: CheckOrder, draw: Callable[[Console, CheckResult], None]) -> bool:
     """Check files one after the other; whether anything was changed in any.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qingyu import bundle
+from qingyu.cli.files import refuse_files
 from qingyu.cli.texts import (
     AsJson,
     ModelName,
@@ -47,6 +48,7 @@ def embed(
     if against is None:
         answer_texts(texts, model, threads, as_json, lambda m, batch: m.embed(batch), draw)
         return
+    refuse_files(*texts or ())
     if texts is None or len(texts) != 1:
         raise InputError(
             "--against 需要恰好一段文本。", "--against takes exactly one text beside it."
@@ -76,4 +78,4 @@ def draw(screen: Console, result: EmbeddingResult) -> None:
 
 def draw_nearest(screen: Console, result: RankResult) -> None:
     draw_text(screen, result.text, truncated=result.truncated)
-    draw_bars(screen, [(one.text, max(0.0, one.score)) for one in result.ranking])
+    draw_bars(screen, [(one.text, one.score) for one in result.ranking])

@@ -19,8 +19,9 @@ def fill(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TEXT",
-            help="含 [MASK] 的文本；不写则逐行读标准输入 / Text with [MASK]; none: lines of stdin.",
+            metavar="TEXT|FILE",
+            help="含 [MASK] 的文本或文件；不写则逐行读标准输入 / Text with [MASK], or a file; "
+            "none: lines of stdin.",
         ),
     ] = None,
     top_k: Annotated[

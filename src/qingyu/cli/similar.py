@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qingyu import bundle
+from qingyu.cli.files import refuse_files
 from qingyu.cli.texts import (
     AsJson,
     HeadName,
@@ -56,6 +57,7 @@ def similar(
 
     例 / Example: qingyu similar "怎么修改密码" "如何更改登录密码"
     """
+    refuse_files(text, other)
     if against is not None:
         if text is None or other is not None:
             raise InputError(

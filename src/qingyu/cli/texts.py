@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 import typer
 
 from qingyu.cli import console
+from qingyu.cli.files import files_among, paragraphs
 from qingyu.cli.lines import InputLine, arguments_as_lines, read_lines
 from qingyu.errors import InputError
 
@@ -25,7 +26,11 @@ BAR_WIDTH = 30
 
 Texts: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TEXT", help="文本；不写则逐行读标准输入 / Text; none: lines of stdin."),
+    typer.Argument(
+        metavar="TEXT|FILE",
+        help="文本，或 .txt、.md、.docx 文件；不写则逐行读标准输入 / Text, or a file; none: lines "
+        "of stdin.",
+    ),
 ]
 ModelName: TypeAlias = Annotated[
     str, typer.Option("--model", "-m", help="模型名或目录 / Name or directory of a bundle.")
@@ -61,7 +66,7 @@ def answer_texts(
     draw: Callable[[Console, R], None],
     phrases: Sequence[Path] | None = None,
 ) -> None:
-    """Answer arguments or lines of standard input as they arrive, in order.
+    """Answer arguments, paragraphs of files, or lines of standard input as they arrive, in order.
 
     `ask` answers several texts together. A text that is refused is told on standard error, does
     not keep the others from their answers, and makes the exit status 2.
@@ -156,6 +161,8 @@ def _shown(as_json: bool, draw: Callable[[Console, R], None]) -> Callable[[R], N
 
 
 def _batches(texts: list[str] | None) -> Iterable[list[InputLine]]:
+    if texts and (files := files_among(texts)):
+        return paragraphs(files)
     if texts:
         return [arguments_as_lines(texts)]
     if sys.stdin.isatty():

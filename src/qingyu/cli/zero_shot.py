@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qingyu import bundle
+from qingyu.cli.files import files_among
 from qingyu.cli.texts import (
     AsJson,
     ModelName,
@@ -21,16 +22,24 @@ from qingyu.cli.texts import (
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
+    from qingyu.model import Model
     from qingyu.results import ZeroShotResult
 
 
 def zero_shot(
     texts: Texts = None,
     labels: Annotated[
-        str | None,
-        typer.Option("--labels", "-l", help="标签，用逗号分开 / Labels, with commas between."),
+        list[str] | None,
+        typer.Option(
+            "--labels",
+            "-l",
+            help="标签，用逗号、顿号等分开；每段文本各写一次则各用各的 / Labels, with commas "
+            "between; once for each text: a set for each.",
+        ),
     ] = None,
     labels_file: Annotated[
         str | None,
@@ -66,27 +75,35 @@ def zero_shot(
 
     例 / Example: qingyu zero-shot -l 体育,财经,科技 "主队在最后一分钟攻入制胜球。"
     """
-    wanted: str | list[tuple[str, str]]
-    if labels is not None and labels_file is None:
-        wanted = labels
-    elif labels_file is not None and labels is None:
-        wanted = read_labels(labels_file)
-    else:
+    if (labels is None) == (labels_file is None):
         raise InputError(
             "请用 --labels 或 --labels-file 给出标签。",
             "Give labels with either --labels or --labels-file.",
         )
+    wanted = read_labels(labels_file) if labels_file is not None else (labels or [""])[0]
+    own = _own_sets(texts or [], labels) if labels and len(labels) > 1 else None
     parameters: dict[str, Any] = {"hypothesis_template": templates} if templates else {}
     parameters |= {"multi_label": multi_label, "method": method}
-    answer_texts(
-        texts,
-        model,
-        threads,
-        as_json,
-        lambda m, batch: m.zero_shot(batch, wanted, **parameters),
-        draw,
-        phrases,
-    )
+
+    def ask(loaded: Model, batch: list[str]) -> Sequence[ZeroShotResult]:
+        sets: Any = wanted if own is None else [own[text] for text in batch]
+        return loaded.zero_shot(batch, sets, **parameters)
+
+    answer_texts(texts, model, threads, as_json, ask, draw, phrases)
+
+
+def _own_sets(texts: list[str], labels: list[str]) -> dict[str, list[str]]:
+    """The labels of each text. Raises InputError where there are not as many sets as texts."""
+    from qingyu.tasks.zero_shot import described_labels, label_sets
+
+    sets = label_sets([list(described_labels(one)) for one in labels], len(texts))
+    own = dict(zip(texts, sets, strict=True))
+    if len(own) < len(texts) or files_among(texts):
+        raise InputError(
+            "各用各的标签时，文本应各不相同，且不能是文件。",
+            "Texts with labels of their own should differ, and be no files.",
+        )
+    return own
 
 
 def read_labels(path: str) -> list[tuple[str, str]]:

@@ -46,6 +46,22 @@ class TaskMethod(Generic[P, R]):
         raise NotImplementedError
 
 
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def _for_each(
+    task: Task[P, R], texts: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[Arguments]:
+    """The arguments behind each of several texts: the same, but for a parameter of which each may
+    have its own."""
+    name, spread = task.each or ("", None)
+    if spread is None or (name not in kwargs and not args):
+        return [(args, kwargs)] * texts
+    if name in kwargs:
+        return [(args, {**kwargs, name: own}) for own in spread(kwargs[name], texts)]
+    return [((own, *args[1:]), kwargs) for own in spread(args[0], texts)]
+
+
 def method_of(task: Task[P, R]) -> Callable[[Callable[[Any], None]], TaskMethod[P, R]]:
     """Decorates a method without a body: it becomes `task`, with the task's parameters and, after
     its own docstring, the task's."""
@@ -55,8 +71,15 @@ def method_of(task: Task[P, R]) -> Callable[[Callable[[Any], None]], TaskMethod[
             begin: Callable[..., Steps[R]] = task.begin
             if isinstance(text, str):
                 return model.complete(begin(model.context, text, *args, **kwargs))
-            many = [begin(model.context, one, *args, **kwargs) for one in texts_of(text)]
-            return model.complete_all(many)
+            texts = texts_of(text)
+            return model.complete_all(
+                [
+                    begin(model.context, one, *own, **parameters)
+                    for one, (own, parameters) in zip(
+                        texts, _for_each(task, len(texts), args, kwargs), strict=True
+                    )
+                ]
+            )
 
         (model,) = inspect.signature(named).parameters.values()
         _context, text, *others = inspect.signature(task.begin).parameters.values()

@@ -11,7 +11,7 @@ from qingyu.errors import InputError
 from qingyu.model.loaded import Model, load
 from qingyu.results import ZeroShotResult
 from qingyu.tasks import zero_shot
-from qingyu.tasks.zero_shot import TEMPLATE, Labels
+from qingyu.tasks.zero_shot import TEMPLATE, Labels, label_sets
 
 EachLabels: TypeAlias = Labels | Sequence[Sequence[str]] | Sequence[Mapping[str, str]]
 """One set of labels for all texts, or a list with a set for each."""
@@ -62,28 +62,10 @@ class ZeroShotClassifier:
                 f"batch_size 应是正整数，收到 {batch_size!r}。",
                 f"batch_size should be a positive whole number, not {batch_size!r}.",
             )
-        asked = list(zip(texts, _sets(labels, len(texts)), strict=True))
+        asked = list(zip(texts, label_sets(labels, len(texts)), strict=True))
         parameters = {"hypothesis_template": self.hypothesis_template, **parameters}
         for first in range(0, len(asked), batch_size):
             part = asked[first : first + batch_size]
             yield from self.model.complete_all(
                 [self.model.steps(zero_shot.NAME, *one, **parameters) for one in part]
             )
-
-
-def _sets(labels: EachLabels, texts: int) -> list[Labels]:
-    """A set of labels for each text. Raises InputError where there are more or fewer sets."""
-    own = (
-        isinstance(labels, Sequence)
-        and not isinstance(labels, str)
-        and bool(labels)
-        and all(isinstance(one, (list, Mapping)) for one in labels)
-    )
-    if not own:
-        return [labels] * texts  # type: ignore[list-item]
-    if len(labels) != texts:
-        raise InputError(
-            f"有 {texts} 段文本，却有 {len(labels)} 组标签；应各有一组，或共用一组。",
-            f"There are {texts} texts and {len(labels)} sets of labels; give one each, or one.",
-        )
-    return list(labels)

@@ -9,6 +9,7 @@ task itself refuses it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from .parts.blanks import COMMON, MASK, MAX_MASKS
 from .parts.findings import PIECE, ROUNDS
 from .parts.masking import APART
 from .text2text import MAX_BEAMS
-from .zero_shot import TEMPLATE
+from .zero_shot import SEPARATORS, TEMPLATE
 
 CHARACTERS = 64  # that are tokenised in the time in which the model reads a token (measured)
 ESCAPED = 6  # bytes that a character takes in JSON at most
@@ -188,7 +189,7 @@ def _masks(text: Any, mask: Any) -> int:
 def _labels(labels: Any) -> list[str]:
     """The words that labels are described with: names, or what stands for them."""
     if isinstance(labels, str):
-        return labels.replace("，", ",").split(",")
+        return re.split(SEPARATORS, labels)
     if isinstance(labels, Mapping):
         return _words(list(labels.values()))
     if isinstance(labels, Iterable):

@@ -48,6 +48,8 @@ class Task(Generic[P, R]):
     cost:         from the same arguments, what it will cost
     pair:         whether it reads two texts
     required:     parameters that it cannot do without
+    each:         a parameter of which each of several texts may have its own, and what makes as
+                  many of its value as there are texts
     table:        what a result adds to a row of a file; without columns it is no task for files
     hugging_face: a result as Hugging Face's clients expect it; None: they know no such task
     """
@@ -63,6 +65,7 @@ class Task(Generic[P, R]):
     cost: Callable[..., Cost]
     pair: Literal["never", "maybe", "always"] = "never"
     required: tuple[str, ...] = ()
+    each: tuple[str, Callable[[Any, int], list[Any]]] | None = None
     table: shapes.AddedColumns = shapes.NO_TABLE
     hugging_face: shapes.HuggingFace | None = None
 
@@ -124,6 +127,7 @@ ZERO_SHOT = Task(
     needs=heads.infers,
     cost=costs.zero_shot,
     required=("candidate_labels",),
+    each=("candidate_labels", zero_shot.label_sets),
     table=shapes.LABELS,
     hugging_face=shapes.hf_labels,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -40,7 +40,8 @@ INFERRED, GUESSED = 1.0, 0.5  # powers by which entailment and cloze are joined
 
 Labels: TypeAlias = str | Sequence[str] | Sequence[tuple[str, str]] | Mapping[str, str]
 """Names of labels: a list, a string with commas or other separators, or with a description each, as
-a mapping or as pairs; the description then stands in the hypothesis in place of the name."""
+a mapping or as pairs (tuples); the description then stands in the hypothesis in place of the name.
+Lists of labels in a list are sets of labels, one for each of several texts: see `label_sets`."""
 
 
 def zero_shot(
@@ -174,6 +175,13 @@ def described_labels(labels: object) -> dict[str, str]:
         labels = [name for part in re.split(SEPARATORS, labels) if (name := part.strip())]
     if isinstance(labels, Mapping):
         labels = list(labels.items())
+    if _are_sets(labels):
+        raise InputError(
+            "candidate_labels 是几组标签，每组对应一段文本；这里只有一段文本。带描述的标签请用映射 "
+            "{名称: 描述}。",
+            "candidate_labels has sets of labels, one for each text, but there is one text. For "
+            "labels with descriptions give a mapping of names to them.",
+        )
     if isinstance(labels, Sequence) and labels and all(_is_pair(label) for label in labels):
         names = checked_strings([name for name, _ in labels], "candidate_labels")
         words = checked_strings([words for _, words in labels], "candidate_labels")
@@ -201,5 +209,30 @@ def checked_templates(templates: object) -> list[str]:
     return found
 
 
+def label_sets(labels: Any, texts: int) -> list[Any]:
+    """A set of labels for each text: one set is shared, sets in a list are one each.
+
+    Lists of two strings are sets of two labels; pairs of name and description are tuples, or come
+    in a mapping. Raises InputError where there are more or fewer sets than texts.
+    """
+    if not _are_sets(labels):
+        return [labels] * texts
+    if len(labels) != texts:
+        raise InputError(
+            f"有 {texts} 段文本，却有 {len(labels)} 组标签；应各有一组，或共用一组。",
+            f"There are {texts} texts and {len(labels)} sets of labels; give one each, or one.",
+        )
+    return list(labels)
+
+
+def _are_sets(labels: object) -> bool:
+    return (
+        isinstance(labels, Sequence)
+        and not isinstance(labels, str)
+        and bool(labels)
+        and all(isinstance(one, (list, Mapping)) for one in labels)
+    )
+
+
 def _is_pair(label: object) -> bool:
-    return isinstance(label, (tuple, list)) and len(label) == 2
+    return isinstance(label, tuple) and len(label) == 2

@@ -6,6 +6,7 @@ result type, so that HTTP and Python show the same fields.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,7 +20,7 @@ from qingyu.tasks.check import THRESHOLD
 from qingyu.tasks.fill_mask import MAX_ALTERNATIVES
 from qingyu.tasks.parts.blanks import MASK
 from qingyu.tasks.text2text import MAX_BEAMS, MAX_NEW_TOKENS
-from qingyu.tasks.zero_shot import TEMPLATE
+from qingyu.tasks.zero_shot import SEPARATORS, TEMPLATE, label_sets
 
 MAX_LABELS = 200
 MAX_MEMORIES = 8
@@ -173,6 +174,11 @@ class CheckRequest(WithPhrases, EachText):
     check_punctuation: bool = Field(default=False, description="也查标点 / punctuation too")
 
 
+LabelList = Annotated[list[str], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
+LabelWords = Annotated[dict[str, str], Field(min_length=1, max_length=MAX_LABELS)]
+Sets = Field(min_length=1, fail_fast=True)
+
+
 class ZeroShotRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "zero-shot-classification"
     INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "candidate_labels"})
@@ -181,11 +187,10 @@ class ZeroShotRequest(WithPhrases, EachText):
         description="文本 / texts", examples=["这家店的面很好吃，服务也周到。"]
     )
     candidate_labels: (
-        str
-        | Annotated[list[str], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
-        | Annotated[dict[str, str], Field(min_length=1, max_length=MAX_LABELS)]
+        str | LabelList | LabelWords | Annotated[list[LabelList | LabelWords], Sets]
     ) = Field(
-        description="标签，或标签到描述 / labels, or a description for each",
+        description="标签，或标签到描述；几组标签对应几段文本 / labels, or a description for each; "
+        "or a list with a set for each text",
         examples=[["美食", "体育", "科技"]],
     )
     hypothesis_template: (
@@ -203,13 +208,16 @@ class ZeroShotRequest(WithPhrases, EachText):
     )
 
     def calls(self) -> list[Call]:
-        labels = fixed(self.candidate_labels)
-        if isinstance(labels, str) and max(labels.count(","), labels.count("，")) >= MAX_LABELS:
+        texts = each(self.text)
+        labels = self.candidate_labels
+        if isinstance(labels, str) and len(re.findall(SEPARATORS, labels)) >= MAX_LABELS:
             raise InputError(
                 f"candidate_labels 最多 {MAX_LABELS} 个标签。",
                 f"candidate_labels has at most {MAX_LABELS} labels.",
             )
-        return [self.call(text, labels) for text in each(self.text)]
+        sets = label_sets(labels, len(texts))
+        known = {id(one): fixed(one) for one in sets}  # one object for one set
+        return [self.call(text, known[id(one)]) for text, one in zip(texts, sets, strict=True)]
 
 
 class ClassificationRequest(TaskRequest):
