@@ -7,20 +7,24 @@ or else from what the model can do.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from qingyu.errors import InputError, TaskNotSupportedError
+from qingyu.service.calls import Call
 from qingyu.tasks.registry import TASKS, supported
 from qingyu.web.state import state_of
 
 from .exchange import FOREIGN_ERRORS, body_of, calls_of, compute, received, shaped
 from .tasks import BY_TASK
 from .validation import parse, parse_value
+
+Shape: TypeAlias = Callable[[Any, dict[str, Any]], object]
 
 # What a model is asked when nothing in a request says which task it is.
 PLAIN = [
@@ -58,10 +62,9 @@ router = APIRouter(tags=["huggingface"])
     openapi_extra=body_of(PipelineRequest),
 )
 async def by_model(request: Request, model: str) -> Response:
-    wanted = await received(request, partial(parse, PipelineRequest))
     bundle = state_of(request).service.registry.state(model)
-    task = guessed(wanted, supported(bundle.manifest.heads))
-    return await answer(request, task, model, wanted)
+    available = supported(bundle.manifest.heads)
+    return await answer(request, partial(guessed, available), model)
 
 
 @router.post(
@@ -72,34 +75,49 @@ async def by_model(request: Request, model: str) -> Response:
     openapi_extra=body_of(PipelineRequest),
 )
 async def by_task(request: Request, task: str, model: str) -> Response:
-    wanted = await received(request, partial(parse, PipelineRequest))
-    return await answer(request, task, model, wanted)
+    return await answer(request, lambda _: task, model)
 
 
-async def answer(request: Request, task: str, model: str, wanted: PipelineRequest) -> Response:
-    to_theirs = TASKS[task].hugging_face if task in TASKS else None
-    if to_theirs is None:
+async def answer(
+    request: Request, task_of: Callable[[PipelineRequest], str], model: str
+) -> Response:
+    settings = state_of(request).settings
+
+    def make(body: bytes) -> tuple[PipelineRequest, str, Shape, list[Call]]:
+        wanted = parse(PipelineRequest, body)
+        task = task_of(wanted)
+        shape = shape_of(task)
+        parameters = translated(task, wanted.all_parameters())
+        ours = {**fields(task, wanted.inputs), **parameters, "model": model}
+        return wanted, task, shape, calls_of(parse_value(BY_TASK[task].request, ours), settings)
+
+    wanted, task, to_theirs, calls = await received(request, make)
+    answers = await compute(request, model, calls)
+    alone = task == "sentence-similarity" or (
+        isinstance(wanted.inputs, str | dict) and task != "text-classification"
+    )
+
+    def theirs() -> object:
+        parameters = wanted.all_parameters()
+        results = [to_theirs(json.loads(one.body), parameters) for one in answers]
+        return results[0] if alone else results
+
+    return await shaped(request, theirs)
+
+
+def shape_of(task: str) -> Shape:
+    """What makes their result of ours. Raises TaskNotSupportedError."""
+    shape = TASKS[task].hugging_face if task in TASKS else None
+    if shape is None:
         known = [one.name for one in TASKS.values() if one.hugging_face]
         raise TaskNotSupportedError(
             f"没有任务 {task[:40]!r}；可用的任务：{'、'.join(known)}。",
             f"No task {task[:40]!r}; there are: {', '.join(known)}.",
         )
-    parameters = wanted.all_parameters()
-    body = {**fields(task, wanted.inputs), **translated(task, parameters), "model": model}
-    ours = parse_value(BY_TASK[task].request, body)
-    answers = await compute(request, model, calls_of(ours, state_of(request).settings))
-    alone = task == "sentence-similarity" or (
-        isinstance(wanted.inputs, str | dict) and task != "text-classification"
-    )
-
-    def shape() -> object:
-        results = [to_theirs(json.loads(one.body), parameters) for one in answers]
-        return results[0] if alone else results
-
-    return await shaped(request, shape)
+    return shape
 
 
-def guessed(wanted: PipelineRequest, available: list[str]) -> str:
+def guessed(available: list[str], wanted: PipelineRequest) -> str:
     """The task that what is sent belongs to, else the first that the model can do."""
     if isinstance(wanted.inputs, dict) and "source_sentence" in wanted.inputs:
         return "sentence-similarity"

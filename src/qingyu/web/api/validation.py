@@ -59,10 +59,16 @@ def check_size(body: bytes) -> None:
     """
     if len(body) <= SMALL_BYTES:
         return
-    parts = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
-    between = b"".join(parts[::2])
-    values = between.count(b",") + between.count(b"[") + between.count(b"{")
-    if values > MAX_VALUES or between.count(b":") > MAX_FIELDS:
+    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    strings = plain.count(b'"') // 2
+    # Half a million empty strings are told from their quotes: to cut the body at each would hold
+    # the interpreter for 100 ms.
+    too_many = strings > MAX_VALUES + MAX_FIELDS
+    if not too_many:
+        between = b"".join(plain.split(b'"')[::2])
+        values = between.count(b",") + between.count(b"[") + between.count(b"{")
+        too_many = values > MAX_VALUES or between.count(b":") > MAX_FIELDS
+    if too_many:
         raise RequestError(
             "invalid_request",
             f"请求体中最多 {MAX_VALUES} 个值、{MAX_FIELDS} 个字段，请分批发送。",
