@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from .harness import Attack, Service, request
+from .harness import Attack, Service, job_file, request
+from .job_files import only_read
 
 ODD = "啊"
 HELD_SECONDS = 2.0  # how long a client that does not go on is held open
@@ -281,4 +283,17 @@ READERS: dict[str, Attack] = {
     "the API's description never read": unread(200, "/openapi.json", None),
 }  # fmt: skip
 
-ALL = {**MULTIPLIED, **BODIES, **READERS}
+# -- files of jobs ------------------------------------------------------------------------------
+
+
+def job_files() -> dict[str, Attack]:
+    """A job for each file that has nothing to answer; they are made when they are wanted."""
+    return {f"a job that reads {name}": job_file(name, data) for name, data in only_read().items()}
+
+
+KINDS: dict[str, Callable[[], dict[str, Attack]]] = {
+    "work multiplied": lambda: MULTIPLIED,
+    "bodies dear to read": lambda: BODIES,
+    "readers that stop": lambda: READERS,
+    "files of jobs": job_files,
+}
