@@ -14,7 +14,7 @@ AROUND = 2  # the object and the list are values, too
 
 @pytest.mark.parametrize("value", ["", "好", 'a"b\\', "a,b:[{", 1, [], {}])
 def test_values_are_counted(value: object) -> None:
-    """As many as may be are let through, one more is not; what stands in a string does not count."""
+    """As many as may be are let through, one more is not; strings are not looked into."""
     most = MAX_VALUES - AROUND + 1
     if isinstance(value, list | dict):
         most //= 2  # a comma and a bracket each

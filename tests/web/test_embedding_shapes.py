@@ -79,3 +79,12 @@ def test_ranking_as_tei_jina_and_cohere_have_it(http: httpx.Client) -> None:
     assert "usage" in jina
     assert http.post("/rerank", json={"query": query}).status_code == 422
     assert http.post("/rerank", json={"query": query, "documents": [{}]}).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/embed", "/rerank"])
+def test_errors_are_as_theirs(http: httpx.Client, path: str) -> None:
+    """A client of Text Embeddings Inference reads a string, as the description says."""
+    answer = http.post(path, json={})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_request"
+    assert isinstance(answer.json()["error"], str)

@@ -119,6 +119,9 @@ def test_unknown_paths_and_methods_are_told(client: httpx.Client) -> None:
     answer = client.get("/v1/fill-mask")
     check(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
+    answer = client.put("/v1/jobs")
+    check(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, POST"  # two routes of one address
 
 
 def test_the_request_id_is_the_clients_own_if_sane(client: httpx.Client) -> None:

@@ -96,7 +96,10 @@ def test_paragraphs_of_a_long_text() -> None:
     assert sum(len(part) for _, part in found) == len(long)
 
 
-@pytest.mark.parametrize("body", [b"", b"text=x", b"text=x&language=xx", b"language=zh-CN"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"text=x", b"text=x&language=xx", b"language=zh-CN", b"text=x&language=auto&level=all"],
+)
 def test_bad_forms_are_told(body: bytes) -> None:
     """What is missing or not supported is one clear error."""
     with pytest.raises((InputError, RequestError)):

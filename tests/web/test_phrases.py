@@ -99,6 +99,23 @@ def test_a_name_is_a_file_of_the_folder(client: httpx.Client, folder: Path, name
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"\x00", (400, "malformed_json")),
+        (b"\xff", (400, "not_utf8")),
+        (b'{"text": 1}', (422, "invalid_request")),
+        (b'{"words": "a"}', (422, "invalid_request")),
+    ],
+)
+def test_a_body_that_is_none_is_told(
+    client: httpx.Client, body: bytes, told: tuple[int, str]
+) -> None:
+    """Bytes that are no JSON, and fields that there are not, are the client's mistake."""
+    answer = client.put("/v1/phrases/a", content=body, headers={"content-type": "application/json"})
+    assert code(answer) == told
+
+
 def test_a_damaged_file_in_the_folder_is_told(client: httpx.Client, folder: Path) -> None:
     """It is listed with its problem, and refused by one error that says which."""
     (folder / "broken.phrases").write_bytes(b"QYPHRASE" + b"\xff" * 100)

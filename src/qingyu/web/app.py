@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from qingyu import __version__, bundle
 from qingyu.errors import QingyuError
@@ -58,6 +59,7 @@ from .state import State
 log = logging.getLogger("qingyu.web")
 
 MOST_LANES = 8
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 TAGS = [
     {"name": "tasks", "description": "任务 / Tasks"},
     {"name": "jobs", "description": "批量任务 / Jobs"},
@@ -217,9 +219,20 @@ async def _http_error(request: Request, error: Exception) -> Response:
     told = of_status(status)
     context_of(request).error = told.code
     response = error_response(told, request.scope, context_of(request).request_id, status=status)
-    if isinstance(error, HTTPException) and error.headers:
-        response.headers.update(error.headers)
+    if status == 405:
+        response.headers["allow"] = ", ".join(allowed(request))
     return response
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods that an address takes, of all routes that have it."""
+    routes: list[BaseRoute] = request.app.router.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL
+               for route in routes)
+    ]  # fmt: skip
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

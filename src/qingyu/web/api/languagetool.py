@@ -32,6 +32,7 @@ MAX_FIELDS = 64
 MAX_PARAGRAPHS = 200  # computed apart from each other; more are joined
 LANGUAGES = ({"name": "Chinese", "code": "zh", "longCode": "zh-CN"},)
 ACCEPTED = ("auto", "zh", "zh-cn", "zh-hans", "zh-hans-cn", "zh-sg", "zh-tw", "zh-hk", "zh-hant")
+LEVELS = ("default", "picky")
 # Of each reason: the rule, its category, and what people are told.
 RULES: dict[str, tuple[str, str, str]] = {
     "同音": ("QINGYU_SAME_SOUND", "TYPOS", "同音错字"),
@@ -89,7 +90,7 @@ async def languages() -> Response:
                         "properties": {
                             "text": {"type": "string", "example": "今天天汽真好。"},
                             "language": {"type": "string", "example": "zh-CN"},
-                            "level": {"type": "string", "enum": ["default", "picky"]},
+                            "level": {"type": "string", "enum": list(LEVELS)},
                             "disabledRules": {"type": "string"},
                             "disabledCategories": {"type": "string"},
                         },
@@ -145,6 +146,12 @@ def asked(body: bytes) -> Wanted:
             f"language 应是 zh-CN 或 auto，收到 {language[:20] or '空'}。",
             f"language should be zh-CN or auto, not {language[:20] or 'nothing'}.",
         )
+    level = fields.get("level", "default").lower()
+    if level not in LEVELS:
+        raise InputError(
+            f"level 应是 default 或 picky，收到 {level[:20] or '空'}。",
+            f"level should be default or picky, not {level[:20] or 'nothing'}.",
+        )
     if "data" in fields:
         text = annotated(fields["data"])
     elif "text" in fields:
@@ -160,7 +167,7 @@ def asked(body: bytes) -> Wanted:
     only = fields.get("enabledOnly", "").lower() in ("true", "yes")
     enabled = names("enabledRules", "enabledCategories") if only else None
     disabled = names("disabledRules", "disabledCategories")
-    return Wanted(text, fields.get("level") == "picky", enabled, disabled)
+    return Wanted(text, level == "picky", enabled, disabled)
 
 
 def annotated(data: str) -> str:

@@ -172,7 +172,11 @@ async def load(request: Request, model: str) -> Response:
     return json_response({})
 
 
-@router.post("/repository/models/{model}/unload", summary="卸载 / unload", responses=FOREIGN_ERRORS)
+@router.post(
+    "/repository/models/{model}/unload",
+    summary="卸载 / unload",
+    responses={**FOREIGN_ERRORS, 409: {**FOREIGN_ERRORS[404], "description": "常驻 / pinned"}},
+)
 async def unload(request: Request, model: str) -> Response:
     """Returns when the memory is given back. The next request for the model loads it again, so that
     a model may be unloaded once in a while only."""

@@ -27,11 +27,13 @@ MAX_MEMORIES = 8
 MAX_WORDS = 10_000
 MAX_KEPT = 10_000
 
+# Said in the description; it is the task that refuses an empty one, with an error of its own.
+Text = Annotated[str, Field(json_schema_extra={"minLength": 1})]
 # The first wrong one of a list is told, not all.
-Words = Annotated[list[str], Field(min_length=1, max_length=MAX_WORDS, fail_fast=True)]
-Texts = Annotated[list[str], Field(min_length=1, fail_fast=True)]
-Spelling = Annotated[str, Field(max_length=32)]
-Head = Annotated[str | None, Field(description="用哪个头，默认第一个合适的 / which head")]
+Words = Annotated[list[Text], Field(min_length=1, max_length=MAX_WORDS, fail_fast=True)]
+Texts = Annotated[list[Text], Field(min_length=1, fail_fast=True)]
+Spelling = Annotated[str, Field(max_length=32, json_schema_extra={"minLength": 1})]
+Head = Annotated[Text | None, Field(description="用哪个头，默认第一个合适的 / which head")]
 LongTextField = Annotated[
     LongText,
     Field(description="过长时：分窗读、截断或报错 / a text too long: windows, cut, or refuse"),
@@ -78,7 +80,7 @@ class TaskRequest(Strict):
 class WithPhrases(TaskRequest):
     """A task about words, which memories of phrases know something of."""
 
-    phrases: list[str] = Field(
+    phrases: list[Text] = Field(
         default=[],
         max_length=MAX_MEMORIES,
         fail_fast=True,
@@ -89,7 +91,7 @@ class WithPhrases(TaskRequest):
 class EachText(TaskRequest):
     """A task that takes one text; of several, one after the other."""
 
-    text: str | Texts = Field(description="文本，或文本列表 / a text, or a list of texts")
+    text: Text | Texts = Field(description="文本，或文本列表 / a text, or a list of texts")
 
     def calls(self) -> list[Call]:
         return [self.call(text) for text in each(self.text)]
@@ -111,7 +113,7 @@ def fixed(value: Any) -> Hashable:
 class FillMaskRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "fill-mask"
 
-    text: str | Texts = Field(
+    text: Text | Texts = Field(
         description="带 [MASK] 的文本，或文本列表 / text with [MASK], or a list of texts",
         examples=["今天天气真[MASK]啊，适合出去玩。"],
     )
@@ -122,7 +124,7 @@ class FillMaskRequest(WithPhrases, EachText):
         default="around-mask",
         description="文本过长时截取还是报错 / window or refuse a text too long",
     )
-    targets: str | Words | None = Field(
+    targets: Text | Words | None = Field(
         default=None, description="只在这些词中选 / only these words, of any length"
     )
     alternatives: int = Field(
@@ -144,7 +146,7 @@ class FillMaskRequest(WithPhrases, EachText):
 class ScoreRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "score"
 
-    text: str | Texts = Field(
+    text: Text | Texts = Field(
         description="要打分的文本 / texts to score", examples=["今天天气真好。"]
     )
 
@@ -152,7 +154,7 @@ class ScoreRequest(WithPhrases, EachText):
 class CheckRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "check"
 
-    text: str | Texts = Field(
+    text: Text | Texts = Field(
         description="要检查的文本 / texts to check", examples=["今天天汽真好。"]
     )
     top_k: int = Field(default=5, ge=1, le=100, description="每处的候选数 / candidates each")
@@ -164,7 +166,7 @@ class CheckRequest(WithPhrases, EachText):
         description="把握多大才改（0 到 1），不到的只作提示 / confidence from which a suspect is"
         " changed; others are hints",
     )
-    keep: list[str] = Field(
+    keep: list[Text] = Field(
         default=[],
         max_length=MAX_KEPT,
         fail_fast=True,
@@ -174,8 +176,8 @@ class CheckRequest(WithPhrases, EachText):
     check_punctuation: bool = Field(default=False, description="也查标点 / punctuation too")
 
 
-LabelList = Annotated[list[str], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
-LabelWords = Annotated[dict[str, str], Field(min_length=1, max_length=MAX_LABELS)]
+LabelList = Annotated[list[Text], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
+LabelWords = Annotated[dict[Text, Text], Field(min_length=1, max_length=MAX_LABELS)]
 Sets = Field(min_length=1, fail_fast=True)
 
 
@@ -183,18 +185,18 @@ class ZeroShotRequest(WithPhrases, EachText):
     TASK: ClassVar[str] = "zero-shot-classification"
     INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "candidate_labels"})
 
-    text: str | Texts = Field(
+    text: Text | Texts = Field(
         description="文本 / texts", examples=["这家店的面很好吃，服务也周到。"]
     )
     candidate_labels: (
-        str | LabelList | LabelWords | Annotated[list[LabelList | LabelWords], Sets]
+        Text | LabelList | LabelWords | Annotated[list[LabelList | LabelWords], Sets]
     ) = Field(
         description="标签，或标签到描述；几组标签对应几段文本 / labels, or a description for each; "
         "or a list with a set for each text",
         examples=[["美食", "体育", "科技"]],
     )
     hypothesis_template: (
-        str | Annotated[list[str], Field(min_length=1, max_length=8, fail_fast=True)]
+        Text | Annotated[list[Text], Field(min_length=1, max_length=8, fail_fast=True)]
     ) = Field(default=TEMPLATE, description="含 {} 的句子 / a sentence with {} in it")
     multi_label: bool = Field(default=False, description="每个标签各自判断 / each label by itself")
     method: Method = Field(
@@ -224,8 +226,8 @@ class ClassificationRequest(TaskRequest):
     TASK: ClassVar[str] = "text-classification"
     INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "text_pair"})
 
-    text: str | Texts = Field(description="文本 / texts", examples=["这家店的面很好吃。"])
-    text_pair: str | Texts | None = Field(
+    text: Text | Texts = Field(description="文本 / texts", examples=["这家店的面很好吃。"])
+    text_pair: Text | Texts | None = Field(
         default=None, description="每条的第二句，用于句对分类 / second texts, for pairs"
     )
     head: Head = None
@@ -252,13 +254,13 @@ class SimilarityRequest(TaskRequest):
         {"model", "text", "text_pair", "query", "texts", "top_k"}
     )
 
-    text: str | Texts | None = Field(
+    text: Text | Texts | None = Field(
         default=None, description="第一句 / first text", examples=["怎么退款？"]
     )
-    text_pair: str | Texts | None = Field(
+    text_pair: Text | Texts | None = Field(
         default=None, description="第二句 / second text", examples=["退款的流程是什么？"]
     )
-    query: str | None = Field(default=None, description="或：一句 / or: one text")
+    query: Text | None = Field(default=None, description="或：一句 / or: one text")
     texts: Texts | None = Field(default=None, description="与这些相比 / against these")
     top_k: int | None = Field(
         default=None, ge=1, le=10_000, description="只要最像的几条 / only the most similar"
@@ -301,13 +303,13 @@ def pairs(first: str | list[str], second: str | list[str]) -> list[tuple[str, st
 class TokensRequest(EachText):
     TASK: ClassVar[str] = "token-classification"
 
-    text: str | Texts = Field(description="文本 / texts", examples=["王小明在北京大学读书。"])
+    text: Text | Texts = Field(description="文本 / texts", examples=["王小明在北京大学读书。"])
     aggregation_strategy: Aggregation | None = Field(
         default=None,
         description="如何合并词元，默认随头 / how tokens are joined; by the head",
     )
     head: Head = None
-    gazetteer: Annotated[dict[str, str], Field(max_length=MAX_WORDS)] | None = Field(
+    gazetteer: Annotated[dict[Text, Text], Field(max_length=MAX_WORDS)] | None = Field(
         default=None, description="自己的名称与标签 / names of one's own, with their labels"
     )
 
@@ -315,7 +317,7 @@ class TokensRequest(EachText):
 class EmbeddingsRequest(EachText):
     TASK: ClassVar[str] = "feature-extraction"
 
-    text: str | Texts = Field(description="文本 / texts", examples=["今天天气真好。"])
+    text: Text | Texts = Field(description="文本 / texts", examples=["今天天气真好。"])
     normalize: bool = Field(default=True, description="长度归一 / scaled to length 1")
     truncate: LongTextField = "windows"
 
@@ -323,7 +325,7 @@ class EmbeddingsRequest(EachText):
 class Text2TextRequest(EachText):
     TASK: ClassVar[str] = "text2text-generation"
 
-    text: str | Texts = Field(
+    text: Text | Texts = Field(
         description="文本 / texts", examples=["今天天气真<extra_id_0>啊，适合出去玩。"]
     )
     max_new_tokens: int = Field(

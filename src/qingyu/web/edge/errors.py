@@ -66,7 +66,13 @@ STATUS = {
     "stopping": 503,
 }
 
-FOREIGN = ("/v2", "/models/", "/pipeline/")  # other protocols' own shape of an error
+FOREIGN = (
+    "/v2",
+    "/models/",
+    "/pipeline/",
+    "/embed",
+    "/rerank",
+)  # other protocols' own shape of an error
 
 
 class ErrorDetail(BaseModel):
