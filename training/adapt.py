@@ -28,7 +28,7 @@ from training.errors import RecipeError, run
 from training.finetune import collate, label_loss
 from training.hold import Padded, soft_loss
 from training.labelled import Example, read_csv
-from training.loop import Trainer, autocast, common_options, settle
+from training.loop import Trainer, autocast, common_options, settle, trainer_options
 from training.model import HeadSpec, Model, positions
 from training.pretrain import Batch, MlmBatches, lines_recipe
 
@@ -118,6 +118,7 @@ def accuracy(
 def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Go on from a checkpoint on your own data.")
     common_options(parser, lr=5e-5, batch=16)
+    trainer_options(parser)
     parser.add_argument(
         "--from", dest="start", type=Path, required=True, help="checkpoint directory"
     )

@@ -36,7 +36,7 @@ from training.errors import RecipeError, run
 from training.finetune import collate
 from training.hold import Padded, soft_loss
 from training.labelled import read_texts
-from training.loop import Trainer, autocast, common_options, settle
+from training.loop import Trainer, autocast, common_options, settle, trainer_options
 from training.model import Config, Model, Trace, parameters, positions
 from training.pretrain import MlmBatches, lines_recipe
 
@@ -176,6 +176,7 @@ class Lesson:
 def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="A small student from a large teacher.")
     common_options(parser, lr=2e-4, batch=32)
+    trainer_options(parser)
     parser.add_argument(
         "--teacher", type=Path, required=True, help="checkpoint directory of the teacher"
     )

@@ -24,7 +24,7 @@ from training.data import token_id
 from training.errors import RecipeError, run
 from training.hold import Hold, Padded
 from training.labelled import HEADS, Example, Examples, alike, read_sets
-from training.loop import Trainer, autocast, common_options, compiled, settle
+from training.loop import Trainer, autocast, common_options, compiled, settle, trainer_options
 from training.model import HeadSpec, Model
 from training.pretrain import MlmBatches, text_options, text_recipe
 
@@ -103,6 +103,7 @@ def held_model(folder: Path, model: Model) -> Model:
 def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="All heads at once, with fill-mask kept on.")
     common_options(parser, lr=1e-4, batch=64)
+    trainer_options(parser)
     text_options(parser)
     parser.add_argument("--from", dest="start", type=Path, required=True)
     parser.add_argument("--labelled", type=Path, required=True, help="folder of labelled sets")

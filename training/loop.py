@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training import export
 from training.errors import RecipeError
@@ -74,6 +75,22 @@ def common_options(parser: argparse.ArgumentParser, lr: float, batch: int) -> No
     parser.add_argument("--tiny", action="store_true", help="seconds on a CPU: see that all works")
 
 
+def trainer_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `Trainer`."""
+    parser.add_argument(
+        "--accumulate", type=int, default=1, metavar="N",
+        help="add up the gradients of N batches for a step: a larger batch in the same memory",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recompute", action="store_true",
+        help="compute layers again on the way back: less memory, a third more time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--average", type=float, default=0.0, metavar="DECAY",
+        help="write a moving average of the weights over the steps, such as 0.999",
+    )  # fmt: skip
+
+
 def settle(args: argparse.Namespace) -> None:
     """Make `--tiny` mean something where the user did not say otherwise, and seed torch."""
     if args.tiny:
@@ -121,8 +138,16 @@ class Trainer:
         tokenizer_folder: Path,
         extra: nn.Module | None = None,
     ) -> None:
+        if args.accumulate < 1 or not 0 <= args.average < 1:
+            raise RecipeError("--accumulate is 1 or more, --average at least 0 and less than 1")
         self.device = pick_device()
         self.model = model.to(self.device).train()
+        self.model.bert.recompute = args.recompute
+        self.averaged = (
+            AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(args.average))
+            if args.average
+            else None
+        )
         self.extra = (extra or nn.Identity()).to(self.device)
         self.args = args
         self.tokenizer_folder = tokenizer_folder
@@ -144,6 +169,7 @@ class Trainer:
         )
         self._saved_at = time.monotonic()
         self._losses: dict[str, list[torch.Tensor]] = {}
+        self._added = 0  # batches whose gradients wait for a step
         if args.resume:
             self._resume()
 
@@ -152,16 +178,24 @@ class Trainer:
         return self.schedule.progress() < 1.0
 
     def update(self, losses: dict[str, torch.Tensor]) -> None:
-        """One optimiser step on the sum of the losses."""
+        """One batch's sum of losses; a step of the optimiser once `--accumulate` are together."""
+        for name, loss in losses.items():
+            self._losses.setdefault(name, []).append(loss.detach())
+        (sum(losses.values()) / self.args.accumulate).backward()  # type: ignore[union-attr]
+        self._added += 1
+        if self._added == self.args.accumulate:
+            self._added = 0
+            self._step()
+
+    def _step(self) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.args.lr * self.schedule.rate()
-        sum(losses.values()).backward()  # type: ignore[union-attr]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
         self.schedule.step += 1
-        for name, loss in losses.items():
-            self._losses.setdefault(name, []).append(loss.detach())
         if self.schedule.step % 100 == 0:
             self.report()
         if time.monotonic() - self._saved_at > SAVE_EVERY_S:
@@ -193,6 +227,8 @@ class Trainer:
             "place": self.place,
             "random": torch.get_rng_state(),
         }
+        if self.averaged is not None:
+            state["averaged"] = self.averaged.state_dict()
         partial = self.state_path.with_name(self.state_path.name + ".part")
         torch.save(state, partial)
         partial.replace(self.state_path)
@@ -206,6 +242,8 @@ class Trainer:
         self.extra.load_state_dict(state["extra"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
+        if self.averaged is not None and "averaged" in state:
+            self.averaged.load_state_dict(state["averaged"])
         self.place = state["place"]
         self.schedule = Schedule(
             self.args.minutes, self.args.steps, step=state["step"], spent_s=state["spent_s"]
@@ -215,7 +253,7 @@ class Trainer:
         """Save the state and write the checkpoint directory; returns the last mean losses."""
         means = self.report() if self._losses else {}
         self.save_state()
-        self.model.eval()
-        export.save(self.model, self.tokenizer_folder, self.args.out)
+        written = self.model if self.averaged is None else self.averaged.module
+        export.save(written.eval(), self.tokenizer_folder, self.args.out)
         print(f"{self.args.out}: written after {self.schedule.step} steps")
         return means

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from training import export
 from training.data import Mixture, Recipe, Rows
 from training.errors import RecipeError, run
-from training.loop import Trainer, autocast, common_options, compiled, settle
+from training.loop import Trainer, autocast, common_options, compiled, settle, trainer_options
 from training.masking import Special, mask
 from training.model import Config, Model, parameters
 from training.sources import Source
@@ -182,6 +182,7 @@ def options() -> argparse.ArgumentParser:
         description="Masked-language-model training, from nothing or from a checkpoint."
     )
     common_options(parser, lr=7e-4, batch=768)
+    trainer_options(parser)
     text_options(parser)
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--from", dest="start", type=Path, help="checkpoint directory to go on from")
