@@ -288,7 +288,10 @@ READERS: dict[str, Attack] = {
 
 def job_files() -> dict[str, Attack]:
     """A job for each file that has nothing to answer; they are made when they are wanted."""
-    return {f"a job that reads {name}": job_file(name, data) for name, data in only_read().items()}
+    return {
+        f"a job that reads {name}": job_file(name, data, seconds=HELD_SECONDS)
+        for name, data in only_read().items()
+    }
 
 
 KINDS: dict[str, Callable[[], dict[str, Attack]]] = {

@@ -249,8 +249,8 @@ def one_after_another(attacks: Mapping[str, Attack]) -> Attack:
     return attack
 
 
-def job_file(name: str, data: bytes, **job: Any) -> Attack:
-    """A job whose file is `data`, waited for until it has ended, and then removed."""
+def job_file(name: str, data: bytes, *, seconds: float = PATIENCE_SECONDS, **job: Any) -> Attack:
+    """A job whose file is `data`, waited for until it has ended, at most `seconds`, and removed."""
 
     def attack(attacked: Service) -> None:
         with attacked.client() as client:
@@ -260,7 +260,11 @@ def job_file(name: str, data: bytes, **job: Any) -> Attack:
                 return
             path = f"/v1/jobs/{made.json()['id']}"
             attacked.answers.append(client.put(f"{path}/input", content=data).status_code)
+            end = time.monotonic() + seconds
             while client.get(path).json()["state"] in {"queued", "running"}:
+                if time.monotonic() > end:
+                    client.post(f"{path}/cancel")
+                    break
                 threading.Event().wait(LOOK_SECONDS)
             client.delete(path)
 
