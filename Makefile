@@ -13,7 +13,7 @@ HEAVY := .venv-heavy
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size screenshots readme test-heavy test-reference clean
+.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size reference screenshots readme test-heavy test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ instructions: $(TESTABLE) ## instructions an answer takes, by valgrind, against 
 
 install-size: $(INSTALLED) ## what a clean environment weighs, and how long `import qingyu` takes
 	$(BIN)/python bench/install_size.py
+
+reference: $(TESTABLE) ## the reference pages of the manual, from --help, OpenAPI and docstrings
+	$(BIN)/python docs/reference.py
 
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
 	PYTHONPATH=tests $(BIN)/python -m page.screenshots docs/images
