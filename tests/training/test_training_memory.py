@@ -28,8 +28,8 @@ def batch(seed: int, rows: int = 4) -> tuple[torch.Tensor, ...]:
 def started(folder: Path, *options: str) -> Trainer:
     """A trainer of a tiny model that is the same each time."""
     args = pretrain.options().parse_args(
-        ["--tiny", "--tokenizer", str(folder), "--source", f"{FACTS}=1,facts", "--steps", "4", "--out",
-         str(folder / "out"), *options]
+        ["--tiny", "--tokenizer", str(folder), "--source", f"{FACTS}=1,facts", "--steps", "4",
+         "--out", str(folder / "out"), *options]
     )  # fmt: skip
     pretrain.settle(args)
     return Trainer(Model(Config(vocab_size=100).tiny()), args, folder)
@@ -82,7 +82,8 @@ def test_averaged_weights_are_what_is_written(tmp_path: Path, vocabulary: Path) 
     written = export.load(tmp_path / "out").state_dict()[name]
     assert torch.allclose(written, 0.5 * seen[0] + 0.5 * seen[1], atol=1e-3)
     again = started(vocabulary, "--average", "0.5", "--resume", "--out", str(tmp_path / "out"))
-    assert again.averaged is not None and trainer.averaged is not None
+    assert again.averaged is not None
+    assert trainer.averaged is not None
     assert torch.equal(again.averaged.state_dict()[f"module.{name}"],
                        trainer.averaged.state_dict()[f"module.{name}"])  # fmt: skip
 

@@ -35,36 +35,6 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory, lines: Path, vocabulary: Path) -> Path:
-    """A tiny model trained for a few steps on sentences and facts."""
-    out = tmp_path_factory.mktemp("runs") / "base"
-    pretrain.main(
-        ["--tiny", "--tokenizer", str(vocabulary), "--out", str(out), "--steps", "80",
-         "--lr", "5e-3", "--long", "0.2", "--source", f"{lines}=4", "--source", f"{FACTS}=1,facts"]
-    )  # fmt: skip
-    return out
-
-
-@pytest.fixture(scope="session")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few rows for each head, the same in train and dev."""
-    folder = tmp_path_factory.mktemp("labelled")
-    rows: dict[str, list[dict[str, object]]] = {
-        "nli/a": [{"premise": "下雨了", "hypothesis": "天气好", "label": "contradiction"}] * 4,
-        "pair/b": [{"a": "你好", "b": "您好", "label": 1}, {"a": "猫", "b": "水", "label": 0}] * 4,
-        "sentiment/c": [{"text": "好吃", "label": "正面"}, {"text": "太差", "label": "负面"}] * 4,
-        "ner/d": [{"text": list("我在北京"), "tags": ["O", "O", "B-LOC", "I-LOC"]}] * 4,
-        "cls/e": [{"text": "球赛", "label": "体育"}, {"text": "唱歌", "label": "音乐"}] * 4,
-    }
-    for name, examples in rows.items():
-        (folder / name).mkdir(parents=True)
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in examples)
-        for split in ("train", "dev"):
-            (folder / name / f"{split}.jsonl").write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def tuned(base: Path, labelled: Path, lines: Path) -> Path:
     """The tiny model with all heads."""
     out = base.with_name("tuned")
