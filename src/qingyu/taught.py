@@ -68,13 +68,13 @@ class Taught:
 
     def logits(self, vector: FloatArray, text: str, prior: FloatArray | None) -> FloatArray:
         """float32 [k]; `vector` [d] of all views, `prior` the names' log-probabilities [k]."""
-        found = (vector - self.centre) @ self.weights + self.bias
+        scores = (vector - self.centre) @ self.weights + self.bias
         columns, values = weighed(text, self.grams, self.rarity)
         if len(columns):
-            found = found + values @ self.gram_weights[columns]
+            scores = scores + values @ self.gram_weights[columns]
         if prior is not None:
-            found = found + self.trust * prior
-        return np.asarray(found / self.temperature, np.float32)
+            scores = scores + self.trust * prior
+        return np.asarray(scores / self.temperature, np.float32)
 
 
 def grams_of(text: str) -> set[str]:

@@ -169,17 +169,17 @@ def _seen(
     segments = {end: Session(whole.path / file) for end, file in whole.segments.items()}
     layers = {whole.heads[head.name].layers: head for head in new if head.layers}
     own = {file: Session(whole.path / file, pack=False) for file in layers}
-    found: dict[str, Vector] = {}
+    stored: dict[str, Vector] = {}
     for indices in cut(asked, MAX_BATCH_TOKENS):
         batch = PackedBatch.of([asked[index] for index in indices])
         given = feeds(batch)
         for end, segment in segments.items():
             states = segment.run(given)
-            note(found, {graphs.origins[end].name: states})
+            note(stored, {graphs.origins[end].name: states})
             given["states"] = states
             for file, head in layers.items():
                 if whole.branch(head.name) == end:
                     outputs = own[file].run_all({"states": states, **layout(batch)})
                     outputs[head.layers[-1].outer_norm.name] = outputs.pop("hidden")
-                    note(found, outputs)
-    return found
+                    note(stored, outputs)
+    return stored

@@ -39,12 +39,12 @@ class OldGraph:
 
     def matrices(self) -> list[str]:
         """The names of the matrices that are multiplied, in the order of computing."""
-        found: list[str] = []
+        names: list[str] = []
         for node in self.model.graph.node:
             name = self._weight(node) if node.op_type in PRODUCTS else ""
-            if name and name not in found:
-                found.append(name)
-        return found
+            if name and name not in names:
+                names.append(name)
+        return names
 
     def attribute(self, operator: str, name: str) -> Any:
         """An attribute of the first node of a kind, or None."""
@@ -194,17 +194,17 @@ def again(guess: Floats, of: Callable[[Floats], Floats], wanted: Floats) -> Floa
 
     Raises BuildError where there are none; there are, where `wanted` was made so.
     """
-    found = guess.astype(np.float32)
-    low = high = found
+    restored = guess.astype(np.float32)
+    low = high = restored
     for _ in range(NEAR):
         low, high = (
             np.nextafter(low, np.float32(-np.inf), dtype=np.float32),
             np.nextafter(high, np.float32(np.inf), dtype=np.float32),
         )
         for near in (low, high):
-            found = np.where((of(found) != wanted) & (of(near) == wanted), near, found)
-    if not np.array_equal(of(found), wanted):
+            restored = np.where((of(restored) != wanted) & (of(near) == wanted), near, restored)
+    if not np.array_equal(of(restored), wanted):
         raise BuildError(
             "旧格式中的数无法还原到最后一位。", "A number of the old format cannot be restored."
         )
-    return np.asarray(found, np.float32)
+    return np.asarray(restored, np.float32)

@@ -135,7 +135,7 @@ class Graph:
 
     def save(self, path: Path) -> None:
         """Write the graph; all its files are finished."""
-        external = [self._external(key, *found) for key, found in self._weights.items()]
+        external = [self._external(key, *weight) for key, weight in self._weights.items()]
         graph = helper.make_graph(
             self._nodes,
             self.name,

@@ -126,12 +126,12 @@ def build(
         manifest = _sealed(manifest)
         after = report.measure(manifest) if options.measure else None
         progress("bundle", 0.95)
-        found = report.Report(made.accuracy, made.before, after, made.vocabulary)
-        report.write_report(found, manifest.path)
-        (manifest.path / bundle.CARD).write_text(card(manifest, found), "utf-8")
+        cost_report = report.Report(made.accuracy, made.before, after, made.vocabulary)
+        report.write_report(cost_report, manifest.path)
+        (manifest.path / bundle.CARD).write_text(card(manifest, cost_report), "utf-8")
         manifest.path.rename(out)
         progress("done", 1.0)
-        return Built(bundle.read_manifest(out), found, made.unused, told)
+        return Built(bundle.read_manifest(out), cost_report, made.unused, told)
 
 
 @dataclass(frozen=True)

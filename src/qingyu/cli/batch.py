@@ -179,7 +179,7 @@ def _computing(
 
 def _parameters(labels: str | None, top_k: int | None, options: list[str] | None) -> dict[str, Any]:
     """The task's parameters, as JSON can hold them. Raises InputError."""
-    found: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for option in options or []:
         name, equals, value = option.partition("=")
         if not equals:
@@ -187,14 +187,14 @@ def _parameters(labels: str | None, top_k: int | None, options: list[str] | None
                 f"--option 应写作 名称=值：{option}", f"--option takes NAME=VALUE: {option}"
             )
         try:
-            found[name.strip().replace("-", "_")] = json.loads(value)
+            given[name.strip().replace("-", "_")] = json.loads(value)
         except ValueError:
-            found[name.strip().replace("-", "_")] = value
+            given[name.strip().replace("-", "_")] = value
     if labels is not None:
-        found["candidate_labels"] = labels
+        given["candidate_labels"] = labels
     if top_k is not None:
-        found["top_k"] = top_k
-    return found
+        given["top_k"] = top_k
+    return given
 
 
 def _check_encoding(encoding: str) -> None:

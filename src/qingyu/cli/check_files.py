@@ -126,7 +126,7 @@ def diff_of(name: str, before: Sequence[str], after: Sequence[str]) -> list[str]
 
 def report_of(path: Path, results: Mapping[int, CheckResult], kind: str) -> str:
     """What was found, as JSON or as a table of Markdown."""
-    found = [(number, one) for number, result in results.items() for one in result.suspects]
+    suspects = [(number, one) for number, result in results.items() for one in result.suspects]
     if kind == ".json":
         rows = [
             {
@@ -138,12 +138,12 @@ def report_of(path: Path, results: Mapping[int, CheckResult], kind: str) -> str:
                 "confidence": round(one.confidence, 4),
                 "changed": one.changed,
             }
-            for number, one in found
+            for number, one in suspects
         ]
         return json.dumps({"file": str(path), "suspects": rows}, ensure_ascii=False, indent=1)
     heads = ("段", "字", "原文", "建议", "原因", "把握", "已改")
     lines = [f"# {path.name}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for number, one in found:
+    for number, one in suspects:
         better = "、".join(candidate.token for candidate in one.candidates) or "?"
         done = "是" if one.changed else "提示"
         cells = (number, one.start + 1, one.text, better, one.reason, f"{one.confidence:.0%}", done)

@@ -54,12 +54,18 @@ def _system() -> Diagnosis:
 
 def _cpu() -> list[Diagnosis]:
     cpu = machine.read_cpu()
-    found = [Diagnosis("ok", "CPU", cpu.model)]
+    diagnoses = [Diagnosis("ok", "CPU", cpu.model)]
     if cpu.features is None:
-        return [*found, Diagnosis("note", "指令集 features", "系统未提供 / not told by the system")]
+        return [
+            *diagnoses,
+            Diagnosis("note", "指令集 features", "系统未提供 / not told by the system"),
+        ]
     features = ", ".join(cpu.features) or "—"
     if cpu.fast_int8:
-        return [*found, Diagnosis("ok", "指令集 features", f"{features}（INT8 加速 / fast INT8）")]
+        return [
+            *diagnoses,
+            Diagnosis("ok", "指令集 features", f"{features}（INT8 加速 / fast INT8）"),
+        ]
     from qingyu.engine.cpu import products_overflow
 
     advice = "没有 VNNI/AMX，INT8 能用但较慢 / no VNNI or AMX: INT8 works, slower"
@@ -68,7 +74,7 @@ def _cpu() -> list[Diagnosis]:
             "；权重按无符号字节读入以免溢出，int7 的模型无需如此"
             " / weights are read as unsigned bytes so that nothing overflows; int7 bundles need not"
         )
-    return [*found, Diagnosis("note", "指令集 features", features, advice)]
+    return [*diagnoses, Diagnosis("note", "指令集 features", features, advice)]
 
 
 def _threads() -> Diagnosis:
@@ -120,22 +126,24 @@ def _models() -> list[Diagnosis]:
     from qingyu import bundle
     from qingyu.errors import BundleError
 
-    found = []
+    diagnoses = []
     for folder in bundle.installed():
         try:
             manifest = bundle.read_manifest(folder)
             bundle.verify(manifest)
         except BundleError as error:
-            found.append(
+            diagnoses.append(
                 Diagnosis("bad", "模型 model", folder.name, str(error).replace("\n", " / "))
             )
         else:
             size = f"{manifest.precision}, {manifest.bytes / 1e6:.1f} MB"
-            found.append(Diagnosis("ok", "模型 model", f"{manifest.name}（{size}，完好 / intact）"))
-    if not found:
+            diagnoses.append(
+                Diagnosis("ok", "模型 model", f"{manifest.name}（{size}，完好 / intact）")
+            )
+    if not diagnoses:
         advice = "重新安装轻语 / reinstall qingyu"
-        found.append(Diagnosis("bad", "模型 model", "没有 / none", advice))
-    return found
+        diagnoses.append(Diagnosis("bad", "模型 model", "没有 / none", advice))
+    return diagnoses
 
 
 def _engine() -> list[Diagnosis]:

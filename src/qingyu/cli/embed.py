@@ -63,11 +63,11 @@ def nearest(model: Model, text: str, lines: list[str], top_k: int) -> RankResult
 
     from qingyu.results import Ranked, RankResult
 
-    query, *found = model.embed([text, *lines])
-    cosines = np.array([one.embedding for one in found]) @ np.array(query.embedding)
+    query, *vectors = model.embed([text, *lines])
+    cosines = np.array([one.embedding for one in vectors]) @ np.array(query.embedding)
     best = np.argsort(-cosines, kind="stable")[:top_k].tolist()
-    ranking = tuple(Ranked(i, lines[i], float(cosines[i]), found[i].truncated) for i in best)
-    return RankResult(text, ranking, query.truncated or any(one.truncated for one in found))
+    ranking = tuple(Ranked(i, lines[i], float(cosines[i]), vectors[i].truncated) for i in best)
+    return RankResult(text, ranking, query.truncated or any(one.truncated for one in vectors))
 
 
 def draw(screen: Console, result: EmbeddingResult) -> None:

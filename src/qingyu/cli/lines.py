@@ -87,12 +87,12 @@ class _Decoding:
         foreign = [] if self._other else [raw for raw in lines if not _is_utf8(raw)]
         if foreign:
             try:
-                found = detect(b"\n".join([*foreign, b""]))
+                guess = detect(b"\n".join([*foreign, b""]))
             except InputError:
                 return
-            if found not in WIDE:  # which has no lines of its own
-                self._other = found
-                console.note(f"标准输入按 {found} 读取", f"standard input is read as {found}")
+            if guess not in WIDE:  # which has no lines of its own
+                self._other = guess
+                console.note(f"标准输入按 {guess} 读取", f"standard input is read as {guess}")
 
     def line(self, number: int, raw: bytes, *, alone: bool = False) -> InputLine:
         """One line, or why it cannot be read."""

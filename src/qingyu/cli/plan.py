@@ -65,18 +65,18 @@ def plan(
         )
     with closing(qingyu.load(model, threads=1)) as loaded:  # a lane a thread, as the service does
         costs = measure(loaded, tokens, seconds, thread_count(threads))
-    found = made(costs, qps, target, price=paid, gpu_price=gpu)
+    drawn = made(costs, qps, target, price=paid, gpu_price=gpu)
     if as_json:
         measured = [
             {"requests": size, "ms": ms, "requests_per_second": rate}
             for size, ms, rate in table(costs)
         ]
-        console.print_json({"tokens": tokens, "measured": measured, **asdict(found)})
+        console.print_json({"tokens": tokens, "measured": measured, **asdict(drawn)})
     else:
-        _draw(costs, found, qps, tokens)
+        _draw(costs, drawn, qps, tokens)
 
 
-def _draw(costs: Costs, found: CapacityPlan, qps: float, tokens: int) -> None:
+def _draw(costs: Costs, plan: CapacityPlan, qps: float, tokens: int) -> None:
     from qingyu.scale.capacity import LOAD, table
 
     say = typer.echo
@@ -84,20 +84,20 @@ def _draw(costs: Costs, found: CapacityPlan, qps: float, tokens: int) -> None:
     for size, ms, rate in table(costs):
         say(f"  {size:>4} 个一批 together: {ms:8.1f} ms  {rate:8.1f} 个/秒 per s")
     say(
-        f"一个副本可承载 / a replica carries: {found.rate:.1f} 个/秒 per s"
-        f"（极限 at most {found.highest_rate:.1f}）"
+        f"一个副本可承载 / a replica carries: {plan.rate:.1f} 个/秒 per s"
+        f"（极限 at most {plan.highest_rate:.1f}）"
     )
     say(
-        f"{qps:g} 个/秒需要 / takes: {found.replicas} 个副本 replicas"
-        f"（用到 {LOAD:.0%}；加一个备用共 with a spare {found.replicas_with_spare}），"
-        f"p95 {found.p95 * 1e3:.1f} ms"
+        f"{qps:g} 个/秒需要 / takes: {plan.replicas} 个副本 replicas"
+        f"（用到 {LOAD:.0%}；加一个备用共 with a spare {plan.replicas_with_spare}），"
+        f"p95 {plan.p95 * 1e3:.1f} ms"
     )
-    if found.cost_per_million is not None:
-        say(f"每百万请求 / per million requests: {found.cost_per_million:.4g}")
-    if found.gpu_break_even is not None:
+    if plan.cost_per_million is not None:
+        say(f"每百万请求 / per million requests: {plan.cost_per_million:.4g}")
+    if plan.gpu_break_even is not None:
         say(
             f"GPU 若要不更贵，须承载且用满 / a GPU costs no more only if it carries, and is given: "
-            f"{found.gpu_break_even:.0f} 个/秒 requests per s"
+            f"{plan.gpu_break_even:.0f} 个/秒 requests per s"
         )
 
 

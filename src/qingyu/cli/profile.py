@@ -45,14 +45,14 @@ def profile(
     manifest = bundle.read_manifest(bundle.find(model))
     lengths = [length for length in LENGTHS if length <= manifest.sizes.max_positions]
     shapes = [(batch, length) for length in lengths for batch in BATCHES]
-    found = footprint.measure(manifest.path, shapes)
-    fits = {text: largest_batches(manifest, found, limit) for text, limit in limits.items()}
+    usage = footprint.measure(manifest.path, shapes)
+    fits = {text: largest_batches(manifest, usage, limit) for text, limit in limits.items()}
     if plot is not None:
-        _write(plot, heat_map(manifest.name, found))
+        _write(plot, heat_map(manifest.name, usage))
     if as_json:
-        console.print_json(_summary(manifest, found, fits))
+        console.print_json(_summary(manifest, usage, fits))
     else:
-        _draw(manifest, found, fits)
+        _draw(manifest, usage, fits)
 
 
 def parse_size(text: str) -> int:
@@ -69,24 +69,24 @@ def parse_size(text: str) -> int:
     )
 
 
-def largest_batches(manifest: Manifest, found: Footprint, limit: int) -> dict[int, int]:
+def largest_batches(manifest: Manifest, usage: Footprint, limit: int) -> dict[int, int]:
     """{length: texts that can run at once} within `limit` bytes; 0 where not even one can.
 
     Between and beyond the measured batches the larger of measurement and estimate is scaled.
     """
     from qingyu.build.measure.footprint import estimated_activations
 
-    room = limit - found.loaded
+    room = limit - usage.loaded
     fits = {}
-    for length in sorted({shape.length for shape in found.shapes}):
-        widest = max((s for s in found.shapes if s.length == length), key=lambda s: s.batch)
+    for length in sorted({shape.length for shape in usage.shapes}):
+        widest = max((s for s in usage.shapes if s.length == length), key=lambda s: s.batch)
         each = max(widest.bytes / widest.batch, 1.0)
         each = max(each, estimated_activations(manifest, 1, length))
         fits[length] = max(0, int(room // each))
     return fits
 
 
-def _draw(manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]]) -> None:
+def _draw(manifest: Manifest, usage: Footprint, fits: dict[str, dict[int, int]]) -> None:
     from rich.table import Table
 
     from qingyu.build.measure.footprint import estimated_activations
@@ -95,7 +95,7 @@ def _draw(manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]])
     typer.echo(
         f"{manifest.name}  {manifest.precision}, {manifest.bytes / 1e6:.1f} MB 磁盘 / on disk"
     )
-    runtime, held = found.runtime, found.loaded - found.runtime
+    runtime, held = usage.runtime, usage.loaded - usage.runtime
     typer.echo(f"运行时 runtime      {runtime / 1e6:8.1f} MB")
     typer.echo(
         f"权重等 weights etc. {held / 1e6:8.1f} MB  "
@@ -105,12 +105,12 @@ def _draw(manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]])
     table.add_column("词元 tokens", justify="right")
     for batch in BATCHES:
         table.add_column(f"× {batch}", justify="right")
-    for length in sorted({shape.length for shape in found.shapes}):
+    for length in sorted({shape.length for shape in usage.shapes}):
         cells = [
             f"{shape.bytes / 1e6:.1f} "
             f"({estimated_activations(manifest, shape.batch, length) / 1e6:.1f})"
             f" · {shape.seconds * 1e3:.1f}"
-            for shape in found.shapes
+            for shape in usage.shapes
             if shape.length == length
         ]
         table.add_row(str(length), *cells)
@@ -128,7 +128,7 @@ def _draw(manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]])
 
 
 def _summary(
-    manifest: Manifest, found: Footprint, fits: dict[str, dict[int, int]]
+    manifest: Manifest, usage: Footprint, fits: dict[str, dict[int, int]]
 ) -> dict[str, object]:
     from dataclasses import asdict
 
@@ -136,14 +136,14 @@ def _summary(
 
     shapes = [
         asdict(shape) | {"estimated": estimated_activations(manifest, shape.batch, shape.length)}
-        for shape in found.shapes
+        for shape in usage.shapes
     ]
     return {
         "model": manifest.name,
         "precision": manifest.precision,
         "disk": manifest.bytes,
-        "runtime": found.runtime,
-        "loaded": found.loaded,
+        "runtime": usage.runtime,
+        "loaded": usage.loaded,
         "shapes": shapes,
         "largest_batches": fits,
     }

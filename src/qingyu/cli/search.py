@@ -79,11 +79,11 @@ def search(
         else:
             index = Index(what)
             for query in rest:
-                found = loaded.search(index, query, top_k=top_k, rerank=rerank)
+                answer = loaded.search(index, query, top_k=top_k, rerank=rerank)
                 if as_json:
-                    console.print_json(found.to_dict())
+                    console.print_json(answer.to_dict())
                 else:
-                    draw(console.rich_console(), found)
+                    draw(console.rich_console(), answer)
 
 
 def draw(screen: Console, result: SearchResult) -> None:

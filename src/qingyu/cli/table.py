@@ -23,7 +23,7 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"没有文件 {path}。", f"There is no file {path}.")
     reader = open_reader(Source(path, *format_of(path)))
-    found, left = [], []
+    rows, left = [], []
     try:
         for column in needed:
             if reader.columns and column not in reader.columns:
@@ -35,7 +35,7 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
         for row in reader:
             cells = {} if isinstance(row, BadRow) else row.cells
             if all(str(cells.get(column) or "").strip() for column in needed):
-                found.append(cells)
+                rows.append(cells)
             else:
                 left.append(row.line)
     finally:
@@ -45,6 +45,6 @@ def read_table(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
             f"略过 {len(left)} 行（缺 {'、'.join(needed)}），首先是第 {left[0]} 行",
             f"{len(left)} rows left out that lack {', '.join(needed)}, the first is {left[0]}",
         )
-    if not found:
+    if not rows:
         raise InputError(f"{path} 中没有可用的行。", f"{path} has no row to use.")
-    return found
+    return rows

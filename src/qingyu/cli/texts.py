@@ -147,10 +147,10 @@ def read_texts(path: str) -> list[str]:
 
     from qingyu.text.encodings import lines_of
 
-    found = [line.strip() for line in lines_of(Path(path)) if line.strip()]
-    if not found:
+    texts = [line.strip() for line in lines_of(Path(path)) if line.strip()]
+    if not texts:
         raise InputError(f"{path} 中没有文本。", f"There is no text in {path}.")
-    return found
+    return texts
 
 
 def _shown(as_json: bool, draw: Callable[[Console, R], None]) -> Callable[[R], None]:

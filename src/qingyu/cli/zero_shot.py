@@ -111,8 +111,8 @@ def read_labels(path: str) -> list[tuple[str, str]]:
 
     Raises InputError.
     """
-    found = [line.partition("\t") for line in read_texts(path)]
-    return [(name.strip(), words.strip() or name.strip()) for name, _, words in found]
+    pairs = [line.partition("\t") for line in read_texts(path)]
+    return [(name.strip(), words.strip() or name.strip()) for name, _, words in pairs]
 
 
 def draw(screen: Console, result: ZeroShotResult) -> None:

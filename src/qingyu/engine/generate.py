@@ -43,10 +43,10 @@ class Decoder:
         float32 [wanted.sequences, 1 + longest]: a score, then token ids, then NOTHING. A token
         that ends a hypothesis is counted and given; the one that starts it is not.
         """
-        found = self._search(self._cross.run({"hidden": states}), wanted)[: wanted.sequences]
-        longest = max(len(hypothesis.tokens) for hypothesis in found)
-        rows = np.full((len(found), 1 + longest), NOTHING, np.float32)
-        for row, hypothesis in zip(rows, found, strict=True):
+        written = self._search(self._cross.run({"hidden": states}), wanted)[: wanted.sequences]
+        longest = max(len(hypothesis.tokens) for hypothesis in written)
+        rows = np.full((len(written), 1 + longest), NOTHING, np.float32)
+        for row, hypothesis in zip(rows, written, strict=True):
             row[0] = hypothesis.score
             row[1 : 1 + len(hypothesis.tokens)] = hypothesis.tokens
         return rows
@@ -120,6 +120,6 @@ def best(totals: NDArray[np.float64], count: int) -> list[tuple[int, int]]:
     """(row, column) of the `count` largest numbers, largest first; of equals the first."""
     flat = totals.ravel()
     count = min(count, flat.size)
-    found = np.flatnonzero(flat >= np.partition(flat, -count)[-count])
-    found = found[np.lexsort((found, -flat[found]))][:count]
-    return [(int(i) // totals.shape[1], int(i) % totals.shape[1]) for i in found]
+    places = np.flatnonzero(flat >= np.partition(flat, -count)[-count])
+    places = places[np.lexsort((places, -flat[places]))][:count]
+    return [(int(i) // totals.shape[1], int(i) % totals.shape[1]) for i in places]

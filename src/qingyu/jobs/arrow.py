@@ -61,8 +61,8 @@ def values_of(array: Any) -> list[Any]:
         return _known(array, [dict(zip(names, row, strict=True)) for row in rows])
     if _is_list(kind):
         starts, inner = _inner(array)
-        found = values_of(inner)
-        lists = [found[a:b] for a, b in pairwise(starts)]
+        flat = values_of(inner)
+        lists = [flat[a:b] for a, b in pairwise(starts)]
         return _known(array, list(map(_mapping, lists)) if types.is_map(kind) else lists)
     if types.is_duration(kind):
         return _each(array, lambda count: _duration(count, UNITS[kind.unit]))

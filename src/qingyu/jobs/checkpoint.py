@@ -40,9 +40,9 @@ def read_checkpoint(path: Path, signature: dict[str, Any], *, force: bool) -> Jo
     OtherJobError, or with `force` forgotten. Raises FileError."""
     signature = json.loads(json.dumps(signature))  # as it comes back from the file
     try:
-        found = json.loads(path.read_bytes())
-        position = Position(**found.pop("position"))
-        checkpoint = JobCheckpoint(position=position, columns=tuple(found.pop("columns")), **found)
+        state = json.loads(path.read_bytes())
+        position = Position(**state.pop("position"))
+        checkpoint = JobCheckpoint(position=position, columns=tuple(state.pop("columns")), **state)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

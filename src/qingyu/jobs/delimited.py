@@ -156,12 +156,12 @@ class DelimitedReader:
         """What csv's parser is to know. TSV has no quotes: a tab cannot stand in a cell."""
         lines = self._file.lines()
         first = next((line.text for line in lines if line.text.strip()), "")
-        found = SEPARATOR.fullmatch(first.strip("\r\n"))
-        self._tells_delimiter = found is not None and source.format == "csv"
+        told = SEPARATOR.fullmatch(first.strip("\r\n"))
+        self._tells_delimiter = told is not None and source.format == "csv"
         if source.format == "tsv":
             return {"delimiter": "\t", **({} if self._quoted else UNQUOTED)}
-        if found is not None:
-            return {"delimiter": found[1]}
+        if told is not None:
+            return {"delimiter": told[1]}
         for _ in range(source.header_row - lines.position.line):
             first = next(lines, EMPTY).text
         bare = "".join(first.split('"')[::2])

@@ -115,14 +115,14 @@ def inputs_of(wanted: str) -> tuple[Path, list[Path]]:
     """The folder that names are relative to, and the files in order."""
     path = Path(wanted)
     if path.is_dir():
-        found = [one for one in path.rglob("*") if _readable(one.relative_to(path), one)]
-        return path, sorted(found)
+        inside = [one for one in path.rglob("*") if _readable(one.relative_to(path), one)]
+        return path, sorted(inside)
     if path.exists():
         return path.parent, [path]
     if glob.has_magic(wanted):
-        found = [Path(one) for one in glob.glob(wanted, recursive=True)]  # noqa: PTH207 absolute too
+        inside = [Path(one) for one in glob.glob(wanted, recursive=True)]  # noqa: PTH207 absolute too
         fixed = Path(*_until_magic(path))
-        return fixed, sorted(one for one in found if _readable(one.relative_to(fixed), one))
+        return fixed, sorted(one for one in inside if _readable(one.relative_to(fixed), one))
     raise FileError(f"没有文件 {wanted}。", f"There is no file {wanted}.")
 
 

@@ -77,10 +77,10 @@ def _parse_json(line: Line) -> Row | BadRow:
     nested = line.data.count(b"[") + line.data.count(b"{")
     values = nested + line.data.count(b",")
     try:
-        if values > MAX_VALUES and (found := _values(line.text)) > MAX_VALUES:
+        if values > MAX_VALUES and (count := _values(line.text)) > MAX_VALUES:
             raise RowError(
-                f"有 {found} 个值，最多 {MAX_VALUES} 个。",
-                f"holds {found} values; at most {MAX_VALUES} are read.",
+                f"有 {count} 个值，最多 {MAX_VALUES} 个。",
+                f"holds {count} values; at most {MAX_VALUES} are read.",
             )
         value = json.loads(line.text)
         if nested > MAX_DEPTH and _deep(value):

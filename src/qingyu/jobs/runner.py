@@ -185,12 +185,12 @@ class _Run:
     def _find_state(self) -> None:
         """Begin or go on; the checkpoint is there before any part file is."""
         path, force = self.layout.checkpoint, self.job.force
-        found = read_checkpoint(path, self.job.signature, force=force)
-        check_outputs(self.layout, found.piece if found else 0, force=force, new=found is None)
-        if found is None:
+        state = read_checkpoint(path, self.job.signature, force=force)
+        check_outputs(self.layout, state.piece if state else 0, force=force, new=state is None)
+        if state is None:
             self.state.write(path)
         else:
-            self.state = found
+            self.state = state
         self.resumed = self.state.rows
 
     def _do(self, piece: FileTask) -> None:

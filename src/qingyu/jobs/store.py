@@ -97,8 +97,8 @@ class Store:
 
     def _make_room(self, base: sqlite3.Connection, owner: str, bounds: Bounds) -> None:
         """Cancelled jobs hold nothing, and go first."""
-        found = base.execute("SELECT state FROM jobs WHERE owner = ?", (owner,)).fetchall()
-        states = [row["state"] for row in found]
+        rows = base.execute("SELECT state FROM jobs WHERE owner = ?", (owner,)).fetchall()
+        states = [row["state"] for row in rows]
         if sum(state in OPEN for state in states) >= bounds.unfinished:
             raise TooManyJobsError(bounds.unfinished)
         over = len(states) + 1 - bounds.kept
@@ -113,10 +113,10 @@ class Store:
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
         """Raises JobNotFoundError, also for a job of another owner."""
-        found = self._select("WHERE id = ?", (job,))
-        if not found or (owner is not None and found[0].owner != owner):
+        records = self._select("WHERE id = ?", (job,))
+        if not records or (owner is not None and records[0].owner != owner):
             raise JobNotFoundError
-        return found[0]
+        return records[0]
 
     def request_of(self, job: str) -> dict[str, Any]:
         """What to do. Raises JobNotFoundError."""
@@ -124,8 +124,8 @@ class Store:
             row = base.execute("SELECT request FROM jobs WHERE id = ?", (job,)).fetchone()
         if row is None:
             raise JobNotFoundError
-        found: dict[str, Any] = json.loads(row["request"])
-        return found
+        request: dict[str, Any] = json.loads(row["request"])
+        return request
 
     def page(self, owner: str, limit: int, after: str | None = None) -> list[JobRecord]:
         """At most `limit` of an owner's jobs, newest first, those behind the job `after`. Raises
@@ -153,14 +153,14 @@ class Store:
                 f" WHERE id = ? AND state IN ({marks})",
                 (state, self._clock(), *values.values(), job, *allowed),
             ).rowcount
-        found = self.get(job)
+        record = self.get(job)
         if not changed:
-            raise JobStateError(found.state)
+            raise JobStateError(record.state)
         if state == "cancelled":
             self.files.remove(job)
         elif state == "done":
-            self.files.input_of(found).unlink(missing_ok=True)
-        return found
+            self.files.input_of(record).unlink(missing_ok=True)
+        return record
 
     def receive(self, job: JobRecord, part: Path, size: int) -> JobRecord:
         """The whole upload `part`, of `size` bytes, becomes the job's input, and the job waits.
@@ -178,16 +178,16 @@ class Store:
             if changed:
                 part.replace(self.files.input_of(job))
                 sync_folder(part.parent)
-        found = self.get(job.id)
+        record = self.get(job.id)
         if not changed:
-            raise JobStateError(found.state)
-        return found
+            raise JobStateError(record.state)
+        return record
 
     def remove(self, job: str) -> None:
         """Forget an ended job and its files. Raises JobStateError."""
-        found = self.get(job)
-        if found.state not in ENDED:
-            raise JobStateError(found.state)
+        record = self.get(job)
+        if record.state not in ENDED:
+            raise JobStateError(record.state)
         with self._base.writing() as base:
             base.execute("DELETE FROM jobs WHERE id = ?", (job,))
         self.files.remove(job)
@@ -226,10 +226,10 @@ class Store:
     def others_wait(self, owner: str) -> set[str]:
         """Other owners who have a job that waits."""
         with self._base.reading() as base:
-            found = base.execute(
+            rows = base.execute(
                 "SELECT DISTINCT owner FROM jobs WHERE state = 'queued' AND owner != ?", (owner,)
             ).fetchall()
-        return {row["owner"] for row in found}
+        return {row["owner"] for row in rows}
 
     def note(self, job: str, progress: Progress, seconds: float) -> None:
         """How far a job is; `seconds` of work since the last note."""

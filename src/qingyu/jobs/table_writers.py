@@ -90,13 +90,13 @@ def _kinds(parts: Iterator[list[dict[str, Any]]], columns: list[str]) -> dict[st
             if (value := row.get(name)) is not None:
                 big = isinstance(value, int) and not -(2**63) <= value < 2**63
                 seen[name].add("str" if big else type(value).__name__)
-    return {name: _kind(found) for name, found in seen.items()}
+    return {name: _kind(kinds) for name, kinds in seen.items()}
 
 
-def _kind(found: set[str]) -> str:
-    if found <= {"int", "float"} and found:
-        return "float" if "float" in found else "int"
-    return next(iter(found)) if len(found) == 1 and found <= EXACT else "str"
+def _kind(kinds: set[str]) -> str:
+    if kinds <= {"int", "float"} and kinds:
+        return "float" if "float" in kinds else "int"
+    return next(iter(kinds)) if len(kinds) == 1 and kinds <= EXACT else "str"
 
 
 def _typed(value: Any, kind: str) -> Any:

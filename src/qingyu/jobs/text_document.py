@@ -59,15 +59,15 @@ class TextDocument:
 
 def _fenced(lines: list[str]) -> set[int]:
     """Numbers of the lines of fenced code, the fences among them."""
-    found: set[int] = set()
+    inside: set[int] = set()
     fence = ""
     for number, line in enumerate(lines, 1):
         match = FENCE.match(line)
         if fence:
-            found.add(number)
+            inside.add(number)
             if match and match.group(1).startswith(fence) and not line.strip("`~ "):
                 fence = ""
         elif match:
-            found.add(number)
+            inside.add(number)
             fence = match.group(1)
-    return found
+    return inside

@@ -98,29 +98,29 @@ class Answering:
         """Ask for what is not known; what is returned waits for it. Windows are to be finished in
         the order they were begun in."""
         read = [self._read(row) for row in window.rows]
-        found: dict[Texts, Outcome] = {}
+        known: dict[Texts, Outcome] = {}
         borrowed: dict[Texts, dict[Texts, Outcome]] = {}
         asked: list[Texts] = []
         for texts in dict.fromkeys(one for one in read if isinstance(one, tuple)):
             if texts in self._known:
                 self._known.move_to_end(texts)
-                found[texts] = pickle.loads(self._known[texts])  # noqa: S301 our own
+                known[texts] = pickle.loads(self._known[texts])  # noqa: S301 our own
             elif texts in self._coming:
                 borrowed[texts] = self._coming[texts]
             else:
                 asked.append(texts)
         asked.sort(key=_length)  # like lengths together: batches are cut from neighbours
         coming = iter(self._ask(asked) if asked else ())
-        self._coming.update(dict.fromkeys(asked, found))
+        self._coming.update(dict.fromkeys(asked, known))
         self.computed += len(asked)
 
         def finish() -> Answered:
             for texts, outcome in zip(asked, coming, strict=True):
-                found[texts] = outcome
+                known[texts] = outcome
                 self._remember(texts, outcome)
                 del self._coming[texts]
-            found.update((texts, theirs[texts]) for texts, theirs in borrowed.items())
-            outcomes = tuple(found[one] if isinstance(one, tuple) else one for one in read)
+            known.update((texts, theirs[texts]) for texts, theirs in borrowed.items())
+            outcomes = tuple(known[one] if isinstance(one, tuple) else one for one in read)
             return Answered(window, outcomes)
 
         return finish

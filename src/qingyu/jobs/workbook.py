@@ -119,10 +119,10 @@ class WorkbookReader:
 
     def _row(self, raw: RawRow) -> Row | BadRow:
         width = len(self.columns)
-        if (found := _filled(raw.cells)) > width:
+        if (filled := _filled(raw.cells)) > width:
             error = RowError(
-                f"有 {found} 格，表头有 {width} 格。",
-                f"has {found} cells where the header has {width}.",
+                f"有 {filled} 格，表头有 {width} 格。",
+                f"has {filled} cells where the header has {width}.",
             )
             return BadRow(raw.number, error, {}, raw.size)
         cells = [*raw.cells[:width], *[None] * (width - len(raw.cells))]

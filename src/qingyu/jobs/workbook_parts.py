@@ -50,17 +50,17 @@ def read_relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, 
     """By id: the last word of the type, and the part it leads to. `part` "" is the archive."""
     folder, name = posixpath.split(part)
     path = posixpath.join(folder, "_rels", f"{name}.rels")
-    found: dict[str, tuple[str, str]] = {}
+    relations: dict[str, tuple[str, str]] = {}
 
     def start(tag: str, given: dict[str, str]) -> None:
         if tag == "Relationship" and given.get("TargetMode") != "External":
             target = given.get("Target", "")
             whole = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
-            found[given.get("Id", "")] = (given.get("Type", "").rpartition("/")[2], whole)
+            relations[given.get("Id", "")] = (given.get("Type", "").rpartition("/")[2], whole)
 
     if path in archive.NameToInfo:
         _walk(archive, path, LARGEST_PART, start)
-    return found
+    return relations
 
 
 def read_sheets(archive: zipfile.ZipFile, part: str) -> tuple[list[SheetName], bool]:
@@ -122,7 +122,7 @@ def _kind(code: str) -> str:
 
 def read_strings(archive: zipfile.ZipFile, part: str) -> list[str | None]:
     """The shared strings; None for one that is longer than any row may be."""
-    found: list[str | None] = []
+    strings: list[str | None] = []
     pieces: list[str] = []
     size = phonetic = 0
     taking = False
@@ -144,9 +144,9 @@ def read_strings(archive: zipfile.ZipFile, part: str) -> list[str | None]:
         elif tag == "rPh":
             phonetic -= 1
         elif tag == "si":
-            if len(found) >= MAX_STRINGS:
+            if len(strings) >= MAX_STRINGS:
                 raise FileError("的共用文字过多。", "has too many shared strings.")
-            found.append(unescaped("".join(pieces)) if size <= MAX_ROW_BYTES else None)
+            strings.append(unescaped("".join(pieces)) if size <= MAX_ROW_BYTES else None)
             pieces.clear()
 
     def text(data: str) -> None:
@@ -159,7 +159,7 @@ def read_strings(archive: zipfile.ZipFile, part: str) -> list[str | None]:
                 pieces.clear()
 
     _walk(archive, part, LARGEST_STRINGS, start, end, text)
-    return found
+    return strings
 
 
 def _walk(

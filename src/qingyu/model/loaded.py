@@ -94,14 +94,14 @@ class Model:
     def attach(self, head: str | Path | Taught) -> str:
         """Let `classify(head=...)` use a head that was taught on this model, in place of one of
         its name; returns the name. Raises BundleError where it is another model's."""
-        found = head if isinstance(head, Taught) else taught.read(Path(head))
-        if found.bundle != self.digest:
+        learnt = head if isinstance(head, Taught) else taught.read(Path(head))
+        if learnt.bundle != self.digest:
             raise BundleError(
-                f"头 {found.name} 是在另一个模型上学的，请用 {self.name} 重新学习。",
-                f"The head {found.name} was taught on another model; teach it on {self.name}.",
+                f"头 {learnt.name} 是在另一个模型上学的，请用 {self.name} 重新学习。",
+                f"The head {learnt.name} was taught on another model; teach it on {self.name}.",
             )
-        self.context.taught[found.name] = found
-        return found.name
+        self.context.taught[learnt.name] = learnt
+        return learnt.name
 
     def teach(
         self,
@@ -233,8 +233,8 @@ class Model:
     def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Cost:
         """What `steps` with the same arguments will cost, from sizes alone; nothing for a task that
         there is not, which `steps` refuses."""
-        found = registry.TASKS.get(task)
-        return Cost(0, 0) if found is None else found.cost(self.context, *inputs, **parameters)
+        known = registry.TASKS.get(task)
+        return Cost(0, 0) if known is None else known.cost(self.context, *inputs, **parameters)
 
     def run(self, queries: Sequence[Query]) -> list[FloatArray]:
         """Answer queries in batches by tokens; [n positions, outputs of the head] each."""

@@ -40,8 +40,8 @@ def encode(model: Searcher, texts: Sequence[str]) -> FloatArray:
     """Vectors of length 1, float32 [n, d]. Raises InputError."""
     parts = []
     for first in range(0, len(texts), TEXTS_AT_ONCE):
-        found = model.embed(list(texts[first : first + TEXTS_AT_ONCE]))
-        parts.append(np.array([one.embedding for one in found], np.float32))
+        results = model.embed(list(texts[first : first + TEXTS_AT_ONCE]))
+        parts.append(np.array([one.embedding for one in results], np.float32))
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
@@ -105,11 +105,11 @@ def reranked(hits: Sequence[Hit], same: Sequence[float]) -> list[Hit]:
 def result(index: Index, text: str, hits: Sequence[Hit]) -> SearchResult:
     """Hits with their rows."""
     rows = [index.row(hit.place) for hit in hits]
-    found = [
+    answers = [
         Found(hit.id, str(row[index.text_column]), hit.score, tuple(row.items()))
         for hit, row in zip(hits, rows, strict=True)
     ]
-    return SearchResult(text, tuple(found))
+    return SearchResult(text, tuple(answers))
 
 
 def require(model: Searcher, index: Index) -> None:

@@ -117,7 +117,7 @@ def measure(
             times.append(clock() - began)
         return times
 
-    found: list[float] = []
+    measured: list[float] = []
     with ThreadPoolExecutor(lanes) as pool:
         for size in sizes:
             texts = [text] * size
@@ -126,8 +126,8 @@ def measure(
             work = [pool.submit(timed, texts, end) for _ in range(lanes)]
             times = [one for lane in work for one in lane.result()]
             # A larger batch never takes less time: what says otherwise is noise.
-            found.append(max([median(times), *found[-1:]]))
-    return Costs(tuple(sizes), tuple(found), lanes)
+            measured.append(max([median(times), *measured[-1:]]))
+    return Costs(tuple(sizes), tuple(measured), lanes)
 
 
 def p95(costs: Costs, rate: float, *, count: int = SIMULATED, seed: int = 0) -> float:

@@ -96,7 +96,7 @@ def application(arguments: dict[str, str]) -> Any:
 
 
 def _numbers(arguments: dict[str, str]) -> dict[str, int]:
-    found = dict(DEFAULTS)
+    numbers = dict(DEFAULTS)
     for name, value in arguments.items():
         if name not in DEFAULTS or not str(value).isdecimal() or int(value) < 1:
             known = ", ".join(DEFAULTS)
@@ -104,5 +104,5 @@ def _numbers(arguments: dict[str, str]) -> dict[str, int]:
                 f"参数 {name}={value} 不对；可用：{known}，值为正整数。",
                 f"Wrong argument {name}={value}; there are: {known}, each a whole number over 0.",
             )
-        found[name] = int(value)
-    return found
+        numbers[name] = int(value)
+    return numbers

@@ -25,9 +25,9 @@ ASCII = re.compile("[a-z0-9]+")
 def terms(text: str) -> Counter[int]:
     """How often a text has each term, uint32 hashes."""
     text = text.lower()
-    found = [*ASCII.findall(text), *(char for char in text if is_chinese(char))]
-    found += [a + b for a, b in pairwise(text) if is_chinese(a) and is_chinese(b)]
-    return Counter(zlib.crc32(word.encode()) for word in found)
+    units = [*ASCII.findall(text), *(char for char in text if is_chinese(char))]
+    units += [a + b for a, b in pairwise(text) if is_chinese(a) and is_chinese(b)]
+    return Counter(zlib.crc32(word.encode()) for word in units)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,9 @@ class Postings:
     def scores(self, text: str) -> NDArray[np.float32]:
         """BM25 of every row for a text, float32 [n]."""
         n = len(self.lengths)
-        found = np.zeros(n, np.float32)
+        totals = np.zeros(n, np.float32)
         if not n:
-            return found
+            return totals
         norm = K1 * (1 - B + B * self.lengths / max(float(self.lengths.mean()), 1.0))
         for term in sorted(terms(text)):
             place = int(np.searchsorted(self.terms, np.uint32(term)))
@@ -59,8 +59,8 @@ class Postings:
             part = slice(int(self.starts[place]), int(self.starts[place + 1]))
             rows, counts = self.rows[part], self.counts[part].astype(np.float64)
             rarity = np.log(1 + (n - len(rows) + 0.5) / (len(rows) + 0.5))
-            found[rows] += (rarity * counts * (K1 + 1) / (counts + norm[rows])).astype(np.float32)
-        return found
+            totals[rows] += (rarity * counts * (K1 + 1) / (counts + norm[rows])).astype(np.float32)
+        return totals
 
 
 def post(texts: Sequence[str]) -> Postings:
@@ -70,11 +70,11 @@ def post(texts: Sequence[str]) -> Postings:
     counts: list[int] = []
     lengths = np.zeros(len(texts), np.int32)
     for row, text in enumerate(texts):
-        found = terms(text)
-        lengths[row] = sum(found.values())
-        hashes += found.keys()
-        counts += found.values()
-        rows += [row] * len(found)
+        own = terms(text)
+        lengths[row] = sum(own.values())
+        hashes += own.keys()
+        counts += own.values()
+        rows += [row] * len(own)
     all_terms = np.array(hashes, np.uint32)
     order = np.argsort(all_terms, kind="stable")
     unique, first = np.unique(all_terms[order], return_index=True)

@@ -148,13 +148,13 @@ class Registry:
         names = set(self.extra)
         for folder in self.folders:
             names.update(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
-        found = []
+        states = []
         for name in sorted(names):
             try:
-                found.append(self.state(name))
+                states.append(self.state(name))
             except (BundleError, ModelNotFoundError):
                 continue
-        return found
+        return states
 
     def state(self, name: str) -> BundleState:
         """Raises ModelNotFoundError, BundleError."""

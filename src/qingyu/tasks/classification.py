@@ -123,15 +123,15 @@ def _result(
 ) -> ClassificationResult:
     order = np.argsort(-scores, kind="stable")[:top_k]
     labels = tuple(names[i] for i in order)
-    found = tuple(float(scores[i]) for i in order)
+    ranked = tuple(float(scores[i]) for i in order)
     unread_pair = second.unread if second else ()
     return ClassificationResult(
         text,
         text_pair,
-        labels[0] if found[0] >= bar else UNCERTAIN,
-        found[0],
+        labels[0] if ranked[0] >= bar else UNCERTAIN,
+        ranked[0],
         labels,
-        found,
+        ranked,
         bool(first.unread or unread_pair),
         first.unread,
         unread_pair,

@@ -53,12 +53,12 @@ class Context:
         Raises TaskNotSupportedError where there is none.
         """
         if name is None:
-            found = next((key for key, head in self.heads.items() if fits(head)), None)
+            fitting = next((key for key, head in self.heads.items() if fits(head)), None)
         else:
             head = self.heads.get(name)
-            found = name if head is not None and (named or fits)(head) else None
-        if found is not None:
-            return found
+            fitting = name if head is not None and (named or fits)(head) else None
+        if fitting is not None:
+            return fitting
         wanted = f"（{name}）" if name else ""
         listed = "、".join(self.heads) or "无 (none)"
         raise TaskNotSupportedError(

@@ -145,12 +145,12 @@ def pair(context: Context, text: Any, text_pair: Any = "", *_: Any, **__: Any) -
 
 def ranking(context: Context, text: Any, texts: Any = (), **_: Any) -> Cost:
     """The text with each of the others."""
-    found = _words(texts)
-    sizes = [len(other) for other in found]
+    words = _words(texts)
+    sizes = [len(other) for other in words]
     length = size(text)
     tokens = sum(min(length + other, context.pair_room) + 3 for other in sizes)
     tokens += (length + sum(sizes)) // CHARACTERS
-    return Cost(tokens, _said(text) + sum(map(_said, found)))
+    return Cost(tokens, _said(text) + sum(map(_said, words)))
 
 
 def writing(
@@ -177,13 +177,13 @@ def _masks(text: Any, mask: Any) -> int:
     if not isinstance(text, str):
         return 0
     low = text.lower()
-    found = low.count("mask")
+    count = low.count("mask")
     for one in _words(mask):
         if one in COMMON:
-            found += sum(text.count(part) for part in ("__", ")", "）", "□", "▢"))
+            count += sum(text.count(part) for part in ("__", ")", "）", "□", "▢"))
         elif one:
-            found += low.count(one.lower())
-    return min(MAX_MASKS, max(1, found))
+            count += low.count(one.lower())
+    return min(MAX_MASKS, max(1, count))
 
 
 def _labels(labels: Any) -> list[str]:

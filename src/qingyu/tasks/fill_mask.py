@@ -69,7 +69,7 @@ def fill_mask(
 
     if targets is not None:
         scores = yield from score_targets(blanks, pieces_of(tokenizer, targets))
-        found = [_of_targets(tokenizer, each, top_k) for each in scores]
+        candidates = [_of_targets(tokenizer, each, top_k) for each in scores]
     else:
         numbers = {
             window: [i for i, other in enumerate(blanks.windows) if other == window]
@@ -80,7 +80,7 @@ def fill_mask(
         )
         rows = [row for words in answers for row in words.probabilities()]
         known = [known for words in answers for known in words.remembered()]
-        found = [
+        candidates = [
             [(*word, word[1] in known) for word in likeliest(tokenizer, row, top_k, allowed)]
             for row, known, allowed in zip(rows, known, _allowed(blanks, admitted), strict=True)
         ]
@@ -92,7 +92,7 @@ def fill_mask(
                 for word, token_id, score, remembered in words
             ),
         )
-        for span, words in zip(blanks.spans, found, strict=True)
+        for span, words in zip(blanks.spans, candidates, strict=True)
     )
 
     together: tuple[Alternative, ...] = ()

@@ -31,12 +31,12 @@ def score(context: Context, text: str) -> Steps[ScoreResult]:
     ids = tokens.ids
     if not ids:
         raise EmptyTextError
-    found = yield from predicted(
+    log_probs = yield from predicted(
         context, head, ids, range(len(ids)), lambda place, row: float(row[ids[place]])
     )
     scores = tuple(
-        TokenScore(text[start:end], start, end, found[place])
+        TokenScore(text[start:end], start, end, log_probs[place])
         for place, (start, end) in enumerate(tokens.offsets)
     )
-    total = math.fsum(found.values())
+    total = math.fsum(log_probs.values())
     return ScoreResult(text, total, math.exp(-total / len(ids)), scores)

@@ -90,8 +90,8 @@ def ranking(
     for some in turns(queries()):
         scores += [_same(info, probabilities(info, logits[0])) for logits in (yield some)]
     order = sorted(range(len(texts)), key=lambda i: (-scores[i], i))[:top_k]
-    found = tuple(Ranked(i, texts[i], scores[i], cut[i]) for i in order)
-    return RankResult(text, found, any(cut))
+    ranked = tuple(Ranked(i, texts[i], scores[i], cut[i]) for i in order)
+    return RankResult(text, ranked, any(cut))
 
 
 def _same(head: HeadInfo, scores: FloatArray) -> float:

@@ -23,18 +23,18 @@ def features(
     """What was read of a text, its vector [d], and the log-probabilities [k] that a cloze gives
     labels called `names`; None without names. Raises what reading raises.
     """
-    reading, found = yield from vector(context, text, views, truncate)
+    reading, vectors = yield from vector(context, text, views, truncate)
     if not names:
-        return reading, found, None
+        return reading, vectors, None
     head = context.head("zero-shot-classification", heads.masked_lm)
     described = dict(zip(map(str, range(len(names))), names, strict=True))
     _, scores = yield from cloze(context, head, text, described, [TEMPLATE], truncate)
-    return reading, found, np.log(scores[0] + 1e-9).astype(np.float32)
+    return reading, vectors, np.log(scores[0] + 1e-9).astype(np.float32)
 
 
 def logits(
     context: Context, head: Taught, text: str, truncate: str
 ) -> Steps[tuple[Reading, FloatArray]]:
     """What was read of a text, and the head's logits float32 [k]."""
-    reading, found, prior = yield from features(context, text, head.views, head.names, truncate)
-    return reading, head.logits(found, text, prior)
+    reading, vectors, prior = yield from features(context, text, head.views, head.names, truncate)
+    return reading, head.logits(vectors, text, prior)

@@ -89,12 +89,12 @@ def fill_by_writing(
     beams = min(MAX_BEAMS, max(4, top_k))
     wanted = Generation(8 + 8 * len(spans), beams, beams)
     (rows,) = yield [_query(context, head, reading.parts()[0], wanted)]
-    found = [fillings(context.tokenizer, _tokens(row), len(spans)) for row in rows]
+    written = [fillings(context.tokenizer, _tokens(row), len(spans)) for row in rows]
     # Probabilities of whole hypotheses, made to add up to 1.
     lengths = (rows[:, 1:] >= 0).sum(axis=1)
     shares = softmax(rows[:, 0] * lengths)
     fills = tuple(
-        _mask_fill(text, span, [words[number] for words in found], shares, top_k)
+        _mask_fill(text, span, [words[number] for words in written], shares, top_k)
         for number, span in enumerate(spans)
     )
     best = [fill.candidates[0].token if fill.candidates else "" for fill in fills]

@@ -198,15 +198,15 @@ def described_labels(labels: object) -> dict[str, str]:
 
 def checked_templates(templates: object) -> list[str]:
     """One or more templates, each with {}; raises InputError."""
-    found = checked_strings(
+    checked = checked_strings(
         [templates] if isinstance(templates, str) else templates, "hypothesis_template"
     )
-    for template in found:
+    for template in checked:
         if "{}" not in template:
             raise wrong(
                 "hypothesis_template", "含 {} 的模板", "a template with {} in it", repr(template)
             )
-    return found
+    return checked
 
 
 def label_sets(labels: Any, texts: int) -> list[Any]:

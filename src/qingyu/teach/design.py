@@ -59,11 +59,11 @@ class Design:
     def times(self, weights: Array) -> Array:
         """The matrix times weights [d + g, k]: [n, k]."""
         d = self.dense.shape[1]
-        found = self.dense @ weights[:d]
+        product = self.dense @ weights[:d]
         if len(self._rows):
             parts = weights[d:][self._columns] * self._values[:, None]
-            found += _summed(parts, self._rows, len(self))
-        return np.asarray(found, np.float64)
+            product += _summed(parts, self._rows, len(self))
+        return np.asarray(product, np.float64)
 
     def back(self, errors: Array) -> Array:
         """The transposed matrix times errors [n, k]: [d + g, k]."""
@@ -103,8 +103,8 @@ _NO_GRAMS = (np.empty(0, np.int64), np.empty(0, np.float32))
 
 def _summed(parts: Array, places: NDArray[np.int64], size: int) -> Array:
     """Rows [m, k] added up by their place, ascending: [size, k]."""
-    found = np.zeros((size, parts.shape[1]))
+    sums = np.zeros((size, parts.shape[1]))
     if len(places):
         first = np.flatnonzero(np.diff(places, prepend=-1))
-        found[places[first]] = np.add.reduceat(parts, first, axis=0)
-    return found
+        sums[places[first]] = np.add.reduceat(parts, first, axis=0)
+    return sums

@@ -36,8 +36,8 @@ class Fit:
 
     def logits(self, rows: Design, prior: Array | None = None) -> Array:
         """float64 [n, k]; `prior` [n, k] is as it was when this was fitted."""
-        found = rows.times(self.weights) + self.bias
-        return np.asarray(found if prior is None else found + self.trust * prior, np.float64)
+        scores = rows.times(self.weights) + self.bias
+        return np.asarray(scores if prior is None else scores + self.trust * prior, np.float64)
 
 
 def fit(
@@ -82,8 +82,8 @@ def fit(
 
     start = np.zeros(d * k + k + 1)
     start[-1] = 0.0 if prior is None else 1.0
-    found = minimise(objective, start)
-    return Fit(found[: d * k].reshape(d, k), found[d * k : -1], float(found[-1]))
+    solution = minimise(objective, start)
+    return Fit(solution[: d * k].reshape(d, k), solution[d * k : -1], float(solution[-1]))
 
 
 def minimise(objective: Objective, start: Array) -> Array:
@@ -122,14 +122,14 @@ def minimise(objective: Objective, start: Array) -> Array:
 
 def _curved(slope: Array, steps: list[Array], turns: list[Array]) -> Array:
     """The slope times the inverse curvature that past steps have shown (two-loop recursion)."""
-    found = slope.copy()
+    curvature = slope.copy()
     shares = []
     for step, turn in zip(reversed(steps), reversed(turns), strict=True):
-        share = float(step @ found) / float(step @ turn)
-        found -= share * turn
+        share = float(step @ curvature) / float(step @ turn)
+        curvature -= share * turn
         shares.append(share)
     if steps:
-        found *= float(steps[-1] @ turns[-1]) / float(turns[-1] @ turns[-1])
+        curvature *= float(steps[-1] @ turns[-1]) / float(turns[-1] @ turns[-1])
     for (step, turn), share in zip(zip(steps, turns, strict=True), reversed(shares), strict=True):
-        found += step * (share - float(turn @ found) / float(step @ turn))
-    return np.asarray(found, np.float64)
+        curvature += step * (share - float(turn @ curvature) / float(step @ turn))
+    return np.asarray(curvature, np.float64)

@@ -49,16 +49,16 @@ class Score:
 def folds(labels: Labels, groups: NDArray[np.int64], count: int, seed: int = 0) -> Labels:
     """The fold [n] of each row: the labels spread evenly, rows of one group in one fold."""
     rng = np.random.default_rng(seed)
-    found = np.empty(len(labels), np.int64)
+    fold_of = np.empty(len(labels), np.int64)
     size = np.zeros((labels.max() + 1, count), np.int64)
     for group in rng.permutation(np.unique(groups)):
         members = np.flatnonzero(groups == group)
         label = labels[members[0]]
         best = np.flatnonzero(size[label] == size[label].min())
         fold = rng.choice(best)
-        found[members] = fold
+        fold_of[members] = fold
         size[label, fold] += len(members)
-    return found
+    return fold_of
 
 
 def score(names: list[str], labels: Labels, probabilities: Array) -> Score:
@@ -73,17 +73,17 @@ def score(names: list[str], labels: Labels, probabilities: Array) -> Score:
     confusions = tuple(
         Confusion(names[pairs[i][0]], names[pairs[i][1]], int(counts[i])) for i in order
     )
-    found = []
+    shares = []
     for label in range(len(names)):
         hits = int((right & (labels == label)).sum())
         all_ = int((labels == label).sum() + (told == label).sum())
-        found.append(2 * hits / all_ if all_ else 0.0)
+        shares.append(2 * hits / all_ if all_ else 0.0)
     return Score(
         len(labels),
         float(right.mean()),
         low,
         high,
-        float(np.mean(found)),
+        float(np.mean(shares)),
         calibration_error(probabilities.max(axis=1), right),
         confusions,
     )

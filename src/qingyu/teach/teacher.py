@@ -116,20 +116,20 @@ def teach(
     warmth = scoring.temperature(best.logits, told)
     score = scoring.score(kinds, told, softmax(best.logits / warmth))
     bar = scoring.bar(best.logits / warmth, told)
-    found = pupil.fitted(best.penalty, helped)
+    fitted = pupil.fitted(best.penalty, helped)
     d = vectors.shape[1]
     head = Taught(
         name=name,
         labels=tuple(kinds),
         views=views,
         centre=pupil.centre,
-        weights=np.asarray(found.weights[:d] / pupil.scale, np.float32),
-        bias=np.asarray(found.bias, np.float32),
+        weights=np.asarray(fitted.weights[:d] / pupil.scale, np.float32),
+        bias=np.asarray(fitted.bias, np.float32),
         grams=pupil.grams,
         rarity=pupil.rarity,
-        gram_weights=np.asarray(found.weights[d:] * GRAM_WEIGHT, np.float32),
+        gram_weights=np.asarray(fitted.weights[d:] * GRAM_WEIGHT, np.float32),
         names=() if helped is None else tuple(kinds),
-        trust=found.trust,
+        trust=fitted.trust,
         temperature=warmth,
         bar=bar,
         bundle=model.digest,
@@ -171,8 +171,12 @@ class _Pupil:
 
     def fitted(self, penalty: float, prior: Array | None) -> Fit:
         """A fit to all rows: weights [d + g, k] of vectors, then of runs of characters."""
-        found = fit(self._design, self._labels, self._kinds, penalty, prior)
-        return found if self._back is None else replace(found, weights=self._back @ found.weights)
+        solution = fit(self._design, self._labels, self._kinds, penalty, prior)
+        return (
+            solution
+            if self._back is None
+            else replace(solution, weights=self._back @ solution.weights)
+        )
 
     def validated(self, prior: Array | None) -> _Validated:
         """Cross-validation for each penalty; the one whose answers are likeliest."""
@@ -186,10 +190,10 @@ class _Pupil:
             for number in range(count):
                 inside, outside = (np.flatnonzero(x) for x in (fold != number, fold == number))
                 start, asked = (None if prior is None else prior[x] for x in (inside, outside))
-                found = fit(
+                solution = fit(
                     self._design.part(inside), self._labels[inside], self._kinds, penalty, start
                 )
-                logits[outside] = found.logits(self._design.part(outside), asked)
+                logits[outside] = solution.logits(self._design.part(outside), asked)
             warmth = scoring.temperature(logits, self._labels)
             chances = softmax(logits / warmth)[np.arange(len(logits)), self._labels]
             loss = -float(np.log(chances + 1e-12).mean())
@@ -198,13 +202,13 @@ class _Pupil:
 
 
 def _vectors(model: TeachableModel, texts: Sequence[str], views: Sequence[str]) -> FloatArray:
-    found = model.complete_all([_only(model.context, text, views, ()) for text in texts])
-    return np.stack([vector for vector, _ in found])
+    results = model.complete_all([_only(model.context, text, views, ()) for text in texts])
+    return np.stack([vector for vector, _ in results])
 
 
 def _priors(model: TeachableModel, texts: Sequence[str], kinds: Sequence[str]) -> Array:
-    found = model.complete_all([_only(model.context, text, (), kinds) for text in texts])
-    return np.stack([prior for _, prior in found if prior is not None]).astype(np.float64)
+    results = model.complete_all([_only(model.context, text, (), kinds) for text in texts])
+    return np.stack([prior for _, prior in results if prior is not None]).astype(np.float64)
 
 
 def _only(
@@ -263,13 +267,13 @@ def _notes(rows: Sequence[tuple[str, str]], bar: float | None) -> list[tuple[str
     said: dict[str, set[str]] = {}
     for text, label in rows:
         said.setdefault(text.strip(), set()).add(label)
-    torn = [(text, sorted(found)) for text, found in said.items() if len(found) > 1]
+    torn = [(text, sorted(several)) for text, several in said.items() if len(several) > 1]
     if torn:
-        text, found = torn[0]
+        text, several = torn[0]
         notes.append(
             (
-                f"有 {len(torn)} 段文本标了不同的标签，如「{text[:20]}」：{'、'.join(found)}。",
-                f"{len(torn)} texts have several labels, as “{text[:20]}”: {', '.join(found)}.",
+                f"有 {len(torn)} 段文本标了不同的标签，如「{text[:20]}」：{'、'.join(several)}。",
+                f"{len(torn)} texts have several labels, as “{text[:20]}”: {', '.join(several)}.",
             )
         )
     if bar is None:

@@ -101,15 +101,15 @@ def _wide(sample: bytes) -> str:
 
 
 def _beyond_ascii(data: bytes) -> list[bytes]:
-    found: list[bytes] = []
+    lines: list[bytes] = []
     size = 0
     for line in data.split(b"\n"):
         if not line.isascii():
-            found.append(line[:LOOKED_AT] if len(line) > LOOKED_AT else line)
+            lines.append(line[:LOOKED_AT] if len(line) > LOOKED_AT else line)
             size += len(line)
             if size > LOOKED_AT:
                 break
-    return found
+    return lines
 
 
 def _decoded_lines(lines: list[bytes], encoding: str) -> list[str]:
@@ -140,12 +140,12 @@ def _plausible(lines: list[bytes], encoding: str) -> float:
 @cache
 def _common() -> frozenset[str]:
     """The first levels of GB 2312 (3,755 simplified) and of Big5 (5,401 traditional characters)."""
-    found = []
+    characters = []
     for lead in range(0xA4, 0xD8):
         for trail in range(0x40, 0xFF):
             pair = bytes((lead, trail))
             if lead >= 0xB0:
-                found.append(pair.decode("gb2312", "ignore"))
+                characters.append(pair.decode("gb2312", "ignore"))
             if lead < 0xC6 or (lead == 0xC6 and trail < 0x7F):
-                found.append(pair.decode("big5", "ignore"))
-    return frozenset(char for char in found if len(char) == 1 and char >= "\u3400")
+                characters.append(pair.decode("big5", "ignore"))
+    return frozenset(char for char in characters if len(char) == 1 and char >= "\u3400")

@@ -113,12 +113,12 @@ class Lexicon:
         """Those of `words` that pass and take so many tokens: ids, int64 [words, tokens]."""
         by_length = self._spelt.get(tokenizer)
         if by_length is None:
-            found: dict[int, list[list[int]]] = {}
+            grouped: dict[int, list[list[int]]] = {}
             for word in sorted(filter(self.admits, self.words)):
                 ids = tokenizer.tokens(word).ids
                 if tokenizer.unk_id not in ids:
-                    found.setdefault(len(ids), []).append(ids)
-            by_length = {length: np.array(rows, np.int64) for length, rows in found.items()}
+                    grouped.setdefault(len(ids), []).append(ids)
+            by_length = {length: np.array(rows, np.int64) for length, rows in grouped.items()}
             self._spelt[tokenizer] = by_length
         return by_length.get(tokens, np.empty((0, tokens), np.int64))
 

@@ -16,17 +16,17 @@ _CLAUSE = re.compile(r"[，、：；,:;\s]")
 def pieces(text: str, offsets: Sequence[Span], most: int) -> list[Span]:
     """Tokens [start, end) of pieces that together are the text: neighbouring sentences, at most
     `most` tokens. A sentence longer than that is cut after a clause, or where it must be."""
-    found: list[Span] = []
+    spans: list[Span] = []
     start = 0
     for end in _ends(text, offsets, _SENTENCE):
         while end - start > most:
             cut = _cut(text, offsets, start, most)
-            found.append((start, cut))
+            spans.append((start, cut))
             start = cut
         if end > start:
-            found.append((start, end))
+            spans.append((start, end))
         start = end
-    return _joined(found, most)
+    return _joined(spans, most)
 
 
 def _ends(text: str, offsets: Sequence[Span], pattern: re.Pattern[str]) -> list[int]:
@@ -46,10 +46,10 @@ def _cut(text: str, offsets: Sequence[Span], start: int, most: int) -> int:
 
 def _joined(spans: Sequence[Span], most: int) -> list[Span]:
     """Neighbours run together while they fit."""
-    found: list[Span] = []
+    joined: list[Span] = []
     for start, end in spans:
-        if found and end - found[-1][0] <= most:
-            found[-1] = (found[-1][0], end)
+        if joined and end - joined[-1][0] <= most:
+            joined[-1] = (joined[-1][0], end)
         else:
-            found.append((start, end))
-    return found
+            joined.append((start, end))
+    return joined

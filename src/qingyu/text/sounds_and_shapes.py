@@ -100,13 +100,13 @@ class SoundsAndShapes:
 
     def confusions(self, char: str) -> list[str]:
         """All characters it could be confused with, the likelier kinds first."""
-        found = [
+        others = [
             *self._confused.get(char, ""),
             *self.homophones(char),
             *self.lookalikes(char),
             *self.near(char),
         ]
-        return [one for one in dict.fromkeys(found) if one != char]
+        return [one for one in dict.fromkeys(others) if one != char]
 
     def homophones(self, char: str) -> list[str]:
         """Other characters that share a reading but for the tone."""
@@ -119,16 +119,16 @@ class SoundsAndShapes:
         return [one for one in self._spoken(char, beside) if not self.same_sound(one, char)]
 
     def _spoken(self, char: str, syllables: frozenset[str] | set[str]) -> list[str]:
-        found = (one for sound in sorted(syllables) for one in self._by_syllable.get(sound, ()))
-        return [one for one in dict.fromkeys(found) if one != char]
+        others = (one for sound in sorted(syllables) for one in self._by_syllable.get(sound, ()))
+        return [one for one in dict.fromkeys(others) if one != char]
 
     @cached_property
     def _by_syllable(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        characters: dict[str, list[str]] = {}
         for char in self._readings:
             for sound in self.syllables(char):
-                found.setdefault(sound, []).append(char)
-        return found
+                characters.setdefault(sound, []).append(char)
+        return characters
 
 
 @lru_cache(maxsize=2048)

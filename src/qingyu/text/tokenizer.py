@@ -129,12 +129,12 @@ class Tokenizer:
         """Ids of each text, as `tokens` has them. Raises InputError on half a surrogate pair."""
         whole = [whole_text(text) for text in texts]
         try:
-            found = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
+            encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
         except BaseException as error:
             if is_panic(error):
                 raise _too_intricate() from None
             raise
-        return [one.ids for one in found]
+        return [one.ids for one in encodings]
 
     def characters(self, text: str) -> Tokens:
         """Ids and offsets with each character as a token of its own, spelt as the vocabulary
@@ -142,12 +142,12 @@ class Tokenizer:
         InputError on half a surrogate pair."""
         text = whole_text(text)
         try:
-            found = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
+            tokens = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
         except BaseException as error:
             if is_panic(error):
                 raise _too_intricate() from None
             raise
-        kept = [(token_id, span) for token_id, span in found if token_id is not None]
+        kept = [(token_id, span) for token_id, span in tokens if token_id is not None]
         return Tokens([token_id for token_id, _ in kept], [span for _, span in kept])
 
     def framed(self, ids: Sequence[int]) -> tuple[IntArray, IntArray]:

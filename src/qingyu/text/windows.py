@@ -14,13 +14,13 @@ from qingyu.results import Span
 
 def groups(places: Sequence[int], room: int) -> list[list[int]]:
     """Places that can be seen together: each group spans at most `room` tokens."""
-    found: list[list[int]] = []
+    together: list[list[int]] = []
     for place in places:
-        if found and place - found[-1][0] < room:
-            found[-1].append(place)
+        if together and place - together[-1][0] < room:
+            together[-1].append(place)
         else:
-            found.append([place])
-    return found
+            together.append([place])
+    return together
 
 
 def around(first: int, last: int, length: int, room: int) -> Span:

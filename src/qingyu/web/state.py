@@ -66,5 +66,5 @@ class State:
 
 def state_of(request: Request | Scope) -> State:
     scope = request.scope if isinstance(request, Request) else request
-    found: State = scope["app"].state.qingyu
-    return found
+    state: State = scope["app"].state.qingyu
+    return state

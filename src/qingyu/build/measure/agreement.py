@@ -45,9 +45,9 @@ def compare(manifest: Manifest, before: Observation, after: Observation) -> Repo
 
 def shares(report: Report) -> dict[str, float]:
     """Each head's agreement, the lowest first; of the hidden states where there is no head."""
-    found = {name: row["agreement"] for name, row in report.items() if "agreement" in row}
-    found = found or {"hidden": report["hidden"]["cosine"]}
-    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+    by_head = {name: row["agreement"] for name, row in report.items() if "agreement" in row}
+    by_head = by_head or {"hidden": report["hidden"]["cosine"]}
+    return dict(sorted(by_head.items(), key=lambda pair: pair[1]))
 
 
 def lowest(report: Report) -> tuple[str, float]:

@@ -66,9 +66,9 @@ class Report:
 def measure(manifest: bundle.Manifest) -> BundleCost:
     """Run the bundle in a process of its own."""
     lengths = [length for length in LENGTHS if length <= manifest.sizes.max_positions]
-    found = footprint.measure(manifest.path, [(1, length) for length in lengths])
-    times = {shape.length: round(shape.seconds * 1e3, 2) for shape in found.shapes}
-    return BundleCost(manifest.bytes, found.loaded, times)
+    usage = footprint.measure(manifest.path, [(1, length) for length in lengths])
+    times = {shape.length: round(shape.seconds * 1e3, 2) for shape in usage.shapes}
+    return BundleCost(manifest.bytes, usage.loaded, times)
 
 
 def write_report(report: Report, folder: Path) -> None:

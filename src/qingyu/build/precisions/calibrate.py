@@ -82,11 +82,11 @@ def statistics(
     tokenizer = Tokenizer(manifest.path / TOKENIZER)
     asked = list(queries(tokenizer, manifest.sizes.max_positions, texts, rounds))
     session = Session(manifest.path / graph, pack=False)
-    found: dict[str, Vector] = {}
+    largest: dict[str, Vector] = {}
     for indices in cut(asked, MAX_BATCH_TOKENS):
         outputs = session.run_all(pack([asked[index] for index in indices]))
-        note(found, outputs)
-    return found
+        note(largest, outputs)
+    return largest
 
 
 def note(found: dict[str, Vector], outputs: Mapping[str, Vector]) -> None:

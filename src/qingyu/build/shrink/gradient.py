@@ -144,13 +144,13 @@ def _attention(layer: Layer, x: Floats) -> tuple[Floats, Back]:
         by_shares = by_mixed @ v.transpose(0, 2, 1)
         by_scores = shares * (by_shares - (by_shares * shares).sum(axis=-1, keepdims=True))
         by_scores *= scale
-        found = (
+        gradients = (
             by_scores @ k,
             by_scores.transpose(0, 2, 1) @ q,
             shares.transpose(0, 2, 1) @ by_mixed,
         )
         return np.asarray(
-            sum(_joined(by) @ part.matrix for by, part in zip(found, parts, strict=True))
+            sum(_joined(by) @ part.matrix for by, part in zip(gradients, parts, strict=True))
         )
 
     return _joined(shares @ v), back

@@ -68,7 +68,7 @@ def importances(checkpoint: Checkpoint, model: Encoder, texts: Sequence[str]) ->
             "--importance.",
         )
     layers = [layer_of(model, index) for index in range(model.layers)]
-    found = [
+    per_layer = [
         Importance(np.zeros(layer.heads, np.float32), np.zeros(layer.inner.outputs, np.float32))
         for layer in layers
     ]
@@ -78,12 +78,12 @@ def importances(checkpoint: Checkpoint, model: Encoder, texts: Sequence[str]) ->
         for sample in samples:
             positions = np.arange(len(sample.ids))
             x = embed.run(dict(zip(INPUTS, (sample.ids, sample.types, positions), strict=True)))
-            _add(found, layers, head, x, sample)
+            _add(per_layer, layers, head, x, sample)
     if not samples:
         raise BuildError(
             "用来计算重要性的文本都是空的。", "The texts to take importance from are all empty."
         )
-    return found
+    return per_layer
 
 
 def _add(

@@ -118,8 +118,8 @@ def _unknown(tokenizer: tokenizers.Tokenizer, state: dict[str, Any]) -> int | No
     if model.get("unk_id") is not None:
         return int(model["unk_id"])
     token = model.get("unk_token")
-    found = tokenizer.token_to_id(token) if token else None
-    return None if found is None else int(found)
+    number = tokenizer.token_to_id(token) if token else None
+    return None if number is None else int(number)
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

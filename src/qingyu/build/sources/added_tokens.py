@@ -66,11 +66,11 @@ def add_tokens(tokenizer: tokenizers.Tokenizer, folder: Path) -> None:
     Raises CheckpointError where a token cannot have the id it should have: all ids after it would
     be others than those the model was trained with.
     """
-    found = _collected(folder)
-    known = {one.content for one in found if tokenizer.token_to_id(one.content) is not None}
-    inside = [one for one in found if one.content in known]
+    added = _collected(folder)
+    known = {one.content for one in added if tokenizer.token_to_id(one.content) is not None}
+    inside = [one for one in added if one.content in known]
     new = sorted(
-        (one for one in found if one.content not in known and one.id is not None),
+        (one for one in added if one.content not in known and one.id is not None),
         key=lambda one: one.id or 0,
     )
     for one in (*inside, *new):
@@ -98,30 +98,30 @@ def _collected(folder: Path) -> list[Added]:
     """Every token told of, once, the most exact source first."""
     settings = json_object(folder / SETTINGS)
     roles = json_object(folder / SPECIAL)
-    found: dict[str, Added] = {}
+    by_text: dict[str, Added] = {}
     for number, info in settings.get(DECODER, {}).items():
         flags = {flag: bool(info.get(flag, False)) for flag in FLAGS}
         one = Added(info["content"], int(number), bool(info.get("special", False)), **flags)
-        found[one.content] = one
+        by_text[one.content] = one
     for content, number in json_object(folder / ADDED).items():
-        found.setdefault(content, Added(content, int(number), normalized=True))
+        by_text.setdefault(content, Added(content, int(number), normalized=True))
     for place in (settings, roles):
         for name in ROLES:
-            _set_apart(found, place.get(name))
+            _set_apart(by_text, place.get(name))
         for token in place.get(MORE) or ():
-            _set_apart(found, token)
-    return list(found.values())
+            _set_apart(by_text, token)
+    return list(by_text.values())
 
 
-def _set_apart(found: dict[str, Added], given: Any) -> None:
+def _set_apart(added: dict[str, Added], given: Any) -> None:
     content = _content(given)
     if not content:
         return
-    one = found.get(content, Added(content))
+    one = added.get(content, Added(content))
     flags: dict[str, Any] = {
         flag: bool(given[flag]) for flag in FLAGS if isinstance(given, dict) and flag in given
     }
-    found[content] = replace(one, special=True, **{"normalized": False, **flags})
+    added[content] = replace(one, special=True, **{"normalized": False, **flags})
 
 
 def _content(given: Any) -> str:

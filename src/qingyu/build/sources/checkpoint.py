@@ -109,9 +109,9 @@ def _weight_file(folder: Path) -> Path:
         if (folder / name).exists():
             return folder / name
     for place in (folder, folder / "variables"):  # of a SavedModel
-        found = sorted(place.glob(f"*{tensorflow.SUFFIX}"))
-        if found:
-            return found[-1]
+        indexes = sorted(place.glob(f"*{tensorflow.SUFFIX}"))
+        if indexes:
+            return indexes[-1]
     raise _no_weights(folder)
 
 

@@ -115,11 +115,11 @@ def _client(module: str, package: str) -> ModuleType:
 
 
 def _check(path: Path, digest: str) -> None:
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
-            found.update(piece)
-    if found.hexdigest() != digest:
+            hashed.update(piece)
+    if hashed.hexdigest() != digest:
         raise CheckpointError(
             f"{path} 与仓库给出的 SHA-256 不符，请删除后重新下载。",
             f"{path} differs from the SHA-256 that the hub gives; delete it and fetch it again.",

@@ -30,7 +30,7 @@ def unwrapped(
             f"{path} holds LoRA adapters that were not merged ({adapter}). Merge them with PEFT's "
             "merge_and_unload(), save, and build again.",
         )
-    found: dict[str, StoredTensor] = {}
+    renamed: dict[str, StoredTensor] = {}
     taken: dict[str, int] = {}
     for name, piece in pieces.items():
         plain = name
@@ -40,12 +40,12 @@ def unwrapped(
             plain = plain.removeprefix(wrapper)
         before = name.removesuffix(plain)
         plain = plain.replace(LAYER_OF_ADAPTER, "")
-        if plain in found:
+        if plain in renamed:
             raise CheckpointError(
                 f"{path} 中有两个张量都叫 {plain}（其一是 {name}），不知道该用哪个。",
                 f"{path} has two tensors that are called {plain}, one of them {name}: which is "
                 "meant cannot be told.",
             )
-        found[plain] = piece
+        renamed[plain] = piece
         taken[before] = taken.get(before, 0) + 1
-    return found, max(taken, key=lambda one: taken[one], default="")
+    return renamed, max(taken, key=lambda one: taken[one], default="")

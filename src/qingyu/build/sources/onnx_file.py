@@ -236,15 +236,15 @@ def _checked_inputs(path: Path, graph: onnx.GraphProto) -> tuple[str, ...]:
 
 
 def _checked_output(path: Path, graph: onnx.GraphProto) -> tuple[str, int]:
-    found = {value.name: value.type.tensor_type for value in graph.output}
+    types = {value.name: value.type.tensor_type for value in graph.output}
     for name in OUTPUTS:
-        if name in found:
-            rank = len(found[name].shape.dim)
+        if name in types:
+            rank = len(types[name].shape.dim)
             if rank == 3 or (rank == 2 and name == OUTPUTS[0]):
                 return name, rank
     raise _error(
-        path, f"的输出为 {'、'.join(found)}，应有 logits 或 last_hidden_state",
-        f"has the outputs {', '.join(found)}; expected is logits or last_hidden_state",
+        path, f"的输出为 {'、'.join(types)}，应有 logits 或 last_hidden_state",
+        f"has the outputs {', '.join(types)}; expected is logits or last_hidden_state",
     )  # fmt: skip
 
 

@@ -55,16 +55,16 @@ def gather(index: Path, read: Any) -> dict[str, StoredTensor]:
             f"{index} 应把张量对应到同一目录中的分片：{error}",
             f"{index} should map tensors to shards beside it: {error}",
         ) from error
-    found: dict[str, StoredTensor] = {}
+    tensors: dict[str, StoredTensor] = {}
     for shard in shards:
-        found |= read(index.parent / shard)
+        tensors |= read(index.parent / shard)
     for name in places:
-        if name not in found:
+        if name not in tensors:
             raise CheckpointError(
                 f"{index} 列出的张量 {name} 不在分片 {places[name]} 中。",
                 f"{index} lists the tensor {name}, but {places[name]} does not hold it.",
             )
-    return found
+    return tensors
 
 
 def _piece(path: Path, name: str, info: dict[str, Any], start: int, total: int) -> StoredTensor:

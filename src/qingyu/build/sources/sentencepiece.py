@@ -49,13 +49,13 @@ class SentencePieceModel:
 def read_model(path: Path) -> SentencePieceModel:
     """Raises CheckpointError where the file is damaged, or no Unigram model."""
     try:
-        found = list(protobuf.fields(path.read_bytes()))
-        pieces = [_piece(value) for number, value in found if number == 1]
+        parts = list(protobuf.fields(path.read_bytes()))
+        pieces = [_piece(value) for number, value in parts if number == 1]
         trainer = dict(
-            protobuf.fields(next((value for number, value in found if number == 2), b""))
+            protobuf.fields(next((value for number, value in parts if number == 2), b""))
         )
         normaliser = dict(
-            protobuf.fields(next((value for number, value in found if number == 3), b""))
+            protobuf.fields(next((value for number, value in parts if number == 3), b""))
         )
     except (OSError, ValueError, IndexError, TypeError, struct.error) as error:
         raise CheckpointError(

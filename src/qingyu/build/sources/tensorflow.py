@@ -43,7 +43,7 @@ def read_checkpoint(index: Path) -> dict[str, StoredTensor]:
         raise _error(index, str(error.strerror), str(error.strerror)) from error
     except (ValueError, IndexError, TypeError) as error:
         raise _error(index, f"已损坏：{error}", f"is damaged: {error}") from error
-    found: dict[str, StoredTensor] = {}
+    tensors: dict[str, StoredTensor] = {}
     shards = 1
     for name, value in entries:
         if not name:
@@ -58,10 +58,10 @@ def read_checkpoint(index: Path) -> dict[str, StoredTensor]:
         elif not TRAINING.search(name):
             piece = _piece(index, name, value, shards)
             new, turned = renamed(name)
-            found[new] = _transposed(piece) if turned else piece
-    if not found:
+            tensors[new] = _transposed(piece) if turned else piece
+    if not tensors:
         raise _error(index, "没有张量", "holds no tensors")
-    return found
+    return tensors
 
 
 def renamed(name: str) -> tuple[str, bool]:

@@ -117,13 +117,13 @@ class Weights:
 
     def get(self, name: str, *shape: int) -> NDArray[np.float32]:
         """The tensor `name` as float32, which must have this shape and only finite numbers."""
-        piece, found = self._piece(name), self.shape(name)
-        if found != shape:
+        piece, stored = self._piece(name), self.shape(name)
+        if stored != shape:
             raise _error(
                 piece.path,
                 name,
-                f"形状应为 {shape}，实为 {found}",
-                f"should have shape {shape}, has {found}",
+                f"形状应为 {shape}，实为 {stored}",
+                f"should have shape {shape}, has {stored}",
             )
         if piece.dtype not in ITEM_BYTES:
             raise _error(

@@ -61,13 +61,13 @@ class Blanks:
 
     def runs(self) -> list[list[int]]:
         """Numbers of the masks that stand side by side, run by run."""
-        found: list[list[int]] = []
+        together: list[list[int]] = []
         for number, place in enumerate(self.masks):
-            if found and self.masks[number - 1] == place - 1:
-                found[-1].append(number)
+            if together and self.masks[number - 1] == place - 1:
+                together[-1].append(number)
             else:
-                found.append([number])
-        return found
+                together.append([number])
+        return together
 
 
 def find_blanks(
@@ -82,16 +82,16 @@ def find_blanks(
     TextTooLongError.
     """
     tokenizer = context.tokenizer
-    found = list(spellings(mask).finditer(text))
-    if not found and mask == MASK:
-        found = list(spellings(list(COMMON)).finditer(text))
-    if not found:
+    matches = list(spellings(mask).finditer(text))
+    if not matches and mask == MASK:
+        matches = list(spellings(list(COMMON)).finditer(text))
+    if not matches:
         raise NoMaskError
-    if len(found) > MAX_MASKS:
-        raise TooManyMasksError(len(found), MAX_MASKS)
+    if len(matches) > MAX_MASKS:
+        raise TooManyMasksError(len(matches), MAX_MASKS)
     name = tokenizer.mask_token or ""
     pieces, last = [], 0
-    for match in found:
+    for match in matches:
         pieces += [text[last : match.start()], name]
         last = match.end()
     tokens = tokenizer.tokens("".join([*pieces, text[last:]]))
@@ -104,7 +104,7 @@ def find_blanks(
     for group in windows.groups(masks, room):
         read.append(windows.around(group[0], group[-1] + 1, len(tokens.ids), room))
         seen += [read[-1]] * len(group)
-    spans = [match.span() for match in found]
+    spans = [match.span() for match in matches]
     offsets = _as_sent(tokens.offsets, spans, len(name))
     unread = windows.unread(text, offsets, read)
     return Blanks(context, head, text, tokens.ids, masks, spans, seen, unread)

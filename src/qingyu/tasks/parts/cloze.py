@@ -59,8 +59,8 @@ def cloze(
                     yield context.query(ids, range(start, start + length), head)
 
     shape = (1 + len(reading.spans), len(patterns), len(words))
-    found = np.empty(shape, np.float32)
-    by_pass = found.reshape(-1, len(words))
+    scores = np.empty(shape, np.float32)
+    by_pass = scores.reshape(-1, len(words))
     number = 0
     for some in turns(queries()):
         for answer in (yield from ask_words(context, some)):
@@ -69,7 +69,7 @@ def cloze(
                 if len(ids) == len(rows):
                     by_pass[number // len(lengths), place] = rows[range(len(ids)), ids].sum()
             number += 1
-    return reading, softmax(reading.mean(found[1:]) - found[0])
+    return reading, softmax(reading.mean(scores[1:]) - scores[0])
 
 
 def _pattern(context: Context, template: str) -> tuple[list[int], list[int]]:

@@ -30,15 +30,15 @@ def spans(labels: Sequence[str]) -> list[tuple[int, int, str]]:
     A label joins the one before if both are of one kind, it does not begin and the other does not
     end; so an I after another kind begins a span, too. What is outside is of kind `OUTSIDE`.
     """
-    found: list[tuple[int, int, str]] = []
+    labelled: list[tuple[int, int, str]] = []
     last_place = last_kind = ""
     for index, (place, kind) in enumerate(map(parsed, labels)):
-        if found and kind == last_kind and place not in BEGINS and last_place not in ENDS:
-            found[-1] = (found[-1][0], index + 1, kind)
+        if labelled and kind == last_kind and place not in BEGINS and last_place not in ENDS:
+            labelled[-1] = (labelled[-1][0], index + 1, kind)
         else:
-            found.append((index, index + 1, kind))
+            labelled.append((index, index + 1, kind))
         last_place, last_kind = place, kind
-    return found
+    return labelled
 
 
 def entities(labels: Sequence[str]) -> set[tuple[int, int, str]]:

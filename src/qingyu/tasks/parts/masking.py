@@ -35,7 +35,7 @@ def predicted(
     overlapping windows that shows most around it. The dictionary is in the order of `places`.
     """
     mask_id = context.tokenizer.mask_id or 0
-    found: dict[int, T] = {}
+    kept: dict[int, T] = {}
     todo = passes(len(ids), places, context.room)
     while todo:
         now: list[Pass] = []
@@ -52,18 +52,18 @@ def predicted(
         answers = yield from ask_words(context, queries)
         for (_, hidden), answer in zip(now, answers, strict=True):
             for place, row in zip(hidden, answer.log_probabilities(), strict=True):
-                found[place] = keep(place, row)
-    return {place: found[place] for place in places}
+                kept[place] = keep(place, row)
+    return {place: kept[place] for place in places}
 
 
 def passes(length: int, places: Sequence[int], room: int) -> list[Pass]:
     """Windows of the text, each with the places to mask in it at once; the first to do last."""
     spans = windows.overlapping(length, room)
-    found: list[Pass] = []
+    made: list[Pass] = []
     for span, (first, last) in zip(spans, windows.cores(spans), strict=True):
         together: dict[int, list[int]] = {}
         for place in places:
             if first <= place < last:
                 together.setdefault(place % APART, []).append(place)
-        found += [(span, hidden) for hidden in together.values()]
-    return found[::-1]
+        made += [(span, hidden) for hidden in together.values()]
+    return made[::-1]

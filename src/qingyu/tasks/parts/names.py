@@ -19,7 +19,7 @@ def edged(text: str, entities: Sequence[Entity]) -> list[Entity]:
     Latin word or number that it cuts, and with the other parts of a name that a point joins; one
     that is nothing but symbols is left out.
     """
-    found: list[Entity] = []
+    kept: list[Entity] = []
     for one in entities:
         start, end = _trimmed(text, one.start, one.end)
         if start == end:
@@ -28,12 +28,12 @@ def edged(text: str, entities: Sequence[Entity]) -> list[Entity]:
             start -= 1
         while end < len(text) and _one_word(text[end - 1], text[end]):
             end += 1
-        last = found[-1] if found else None
+        last = kept[-1] if kept else None
         if last is not None and last.label == one.label and _joined(text, last.end, start):
-            found[-1] = _entity(text, last.label, last.start, end, (last.score + one.score) / 2)
+            kept[-1] = _entity(text, last.label, last.start, end, (last.score + one.score) / 2)
         elif last is None or start >= last.end:
-            found.append(_entity(text, one.label, start, end, one.score))
-    return found
+            kept.append(_entity(text, one.label, start, end, one.score))
+    return kept
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

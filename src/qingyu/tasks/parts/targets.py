@@ -28,7 +28,7 @@ def pieces_of(
     tokenizer: Tokenizer, targets: str | Sequence[str], name: str = "targets"
 ) -> dict[str, list[int]]:
     """Each target once, with its tokens. Raises InputError where the vocabulary cannot spell it."""
-    found = {}
+    pieces = {}
     for target in checked_strings([targets] if isinstance(targets, str) else targets, name):
         known = tokenizer.token_to_id(target)
         ids = tokenizer.tokens(target).ids if known is None else [known]
@@ -37,8 +37,8 @@ def pieces_of(
                 f"{name} 中的「{target}」含有词表之外的字符。",
                 f"“{target}” in {name} has characters that the vocabulary does not have.",
             )
-        found[target] = ids
-    return found
+        pieces[target] = ids
+    return pieces
 
 
 def score_targets(

@@ -30,7 +30,7 @@ def vector(
             queries.append(Query(input_ids, token_type_ids, np.arange(len(input_ids)), view))
     means = [rows.mean(axis=0) for rows in (yield queries)]
     windows = len(reading.spans)
-    found = [
+    parts = [
         reading.mean(np.stack(means[i * windows : (i + 1) * windows])) for i in range(len(views))
     ]
-    return reading, np.concatenate([np.empty(0, np.float32), *found])
+    return reading, np.concatenate([np.empty(0, np.float32), *parts])

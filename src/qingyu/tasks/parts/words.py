@@ -132,7 +132,7 @@ def recalled(
     `symbols` are `table`."""
     keys = mask_keys(table, queries)
     ends = np.cumsum([len(query.positions) for query in queries])
-    found: list[list[Evidence]] = [[] for _ in queries]
+    evidence: list[list[Evidence]] = [[] for _ in queries]
     for memory in memories:
         for one, items in zip(memory.tables, memory.recall(keys), strict=True):
             of_query = np.searchsorted(ends, items.rows, side="right")
@@ -140,8 +140,8 @@ def recalled(
                 own = of_query == number
                 rows = items.rows[own] - (ends[number] - len(queries[number].positions))
                 part = Recalled(rows, items.tokens[own], items.sizes[own], items.trusts[own])
-                found[number].append(Evidence(part, one.gate))
-    return [tuple(one) for one in found]
+                evidence[number].append(Evidence(part, one.gate))
+    return [tuple(one) for one in evidence]
 
 
 def mask_keys(symbols: Codes, queries: Sequence[Query]) -> Codes:

@@ -69,7 +69,7 @@ class RerankRequest(Foreign):
     @property
     def candidates(self) -> list[str]:
         """Raises InputError for a document without a text."""
-        found = []
+        texts = []
         for one in self.texts or self.documents or ():
             text = one.get("text") if isinstance(one, dict) else one
             if not isinstance(text, str):
@@ -77,8 +77,8 @@ class RerankRequest(Foreign):
                     "documents 的每一项应为字符串或含 text 的对象。",
                     "Each of documents should be a string or an object with a text.",
                 )
-            found.append(text)
-        return found
+            texts.append(text)
+        return texts
 
 
 BODIES = (OpenAIEmbeddingsRequest, EmbedRequest, RerankRequest)
@@ -180,10 +180,10 @@ async def rerank(request: Request) -> Response:
             ]
         results = []
         for one in ranking:
-            found = {"index": one["index"], "relevance_score": one["score"]}
+            ranked = {"index": one["index"], "relevance_score": one["score"]}
             if wanted.return_documents:
-                found["document"] = {"text": texts[one["index"]]}
-            results.append(found)
+                ranked["document"] = {"text": texts[one["index"]]}
+            results.append(ranked)
         usage = {"total_tokens": answer.tokens, "prompt_tokens": answer.tokens}
         return {"model": context_of(request).model, "results": results, "usage": usage}
 

@@ -87,9 +87,9 @@ async def remembering(request: Request, calls: Sequence[Call]) -> list[Call]:
     PhrasesDisabledError, PhrasesError and MemoryBudgetError."""
     store, loop = state_of(request).phrases, asyncio.get_running_loop()
     names = dict.fromkeys(name for call in calls for name in call.named)
-    found = {name: await loop.run_in_executor(None, store.open, name) for name in names}
+    memories = {name: await loop.run_in_executor(None, store.open, name) for name in names}
     # One tuple for all calls that name the same, so that it is hashed once.
-    shared = {named: tuple(found[one] for one in named) for named in {c.named for c in calls}}
+    shared = {named: tuple(memories[one] for one in named) for named in {c.named for c in calls}}
     return [replace(call, phrases=shared[call.named]) if call.named else call for call in calls]
 
 

@@ -142,7 +142,7 @@ def fields(task: str, inputs: Any) -> dict[str, Any]:
 
 def translated(task: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Parameters under our names; one that we have not is left for the check to refuse."""
-    found = dict(parameters)
-    if task == "feature-extraction" and isinstance(found.get("truncate"), bool):
-        found["truncate"] = "end" if found["truncate"] else "error"
-    return found
+    ours = dict(parameters)
+    if task == "feature-extraction" and isinstance(ours.get("truncate"), bool):
+        ours["truncate"] = "end" if ours["truncate"] else "error"
+    return ours

@@ -100,14 +100,14 @@ async def working(app_state: Any, state: State) -> AsyncIterator[None]:
 
 
 def jobs_of(request: Request) -> Jobs:
-    found: Jobs | None = request.app.state.jobs
-    if found is None:
+    jobs: Jobs | None = request.app.state.jobs
+    if jobs is None:
         raise RequestError(
             "jobs_disabled",
             "此服务没有开启批量任务（QINGYU_JOBS=目录）。",
             "This service takes no jobs (set QINGYU_JOBS to a folder).",
         )
-    return found
+    return jobs
 
 
 @router.post(
@@ -182,26 +182,26 @@ def _checked(wanted: JobRequest) -> dict[str, Any]:
 )
 async def upload(request: Request, job: str) -> Response:
     jobs = jobs_of(request)
-    found = await _find(request, job)
-    if found.state != "uploading":
-        raise JobStateError(found.state)
+    record = await _find(request, job)
+    if record.state != "uploading":
+        raise JobStateError(record.state)
     limit = jobs.settings.max_job_bytes
-    if await jobs.call(jobs.store.bytes_of, found.owner) >= limit:
+    if await jobs.call(jobs.store.bytes_of, record.owner) >= limit:
         raise TooManyBytesError(limit)
-    if jobs.uploads[found.owner] >= MAX_UPLOADS:
+    if jobs.uploads[record.owner] >= MAX_UPLOADS:
         raise OverloadedError(RETRY_SECONDS)
-    part = jobs.store.files.part_of(found)
-    jobs.uploads[found.owner] += 1
+    part = jobs.store.files.part_of(record)
+    jobs.uploads[record.owner] += 1
     try:
         size = await receive(request, part, jobs.settings.max_upload, jobs.settings.body_timeout)
-        if await jobs.call(jobs.store.bytes_of, found.owner) > limit:
+        if await jobs.call(jobs.store.bytes_of, record.owner) > limit:
             raise TooManyBytesError(limit)
-        changed = await jobs.call(jobs.store.receive, found, part, size)
+        changed = await jobs.call(jobs.store.receive, record, part, size)
     except OSError as error:
         await _find(request, job)  # removed meanwhile, with its folder
         raise StoreError(error.strerror or str(error), full=True) from error
     finally:
-        jobs.uploads[found.owner] -= 1
+        jobs.uploads[record.owner] -= 1
         part.unlink(missing_ok=True)
     jobs.worker.wake()
     return _answer(changed)
@@ -215,9 +215,9 @@ async def all_jobs(
 ) -> JobsResponse:
     """Newest first, a page at a time."""
     jobs = jobs_of(request)
-    found = await jobs.call(jobs.store.page, context_of(request).client, limit + 1, after)
-    shown = found[:limit]
-    following = shown[-1].id if len(found) > limit else None
+    records = await jobs.call(jobs.store.page, context_of(request).client, limit + 1, after)
+    shown = records[:limit]
+    following = shown[-1].id if len(records) > limit else None
     return JobsResponse(jobs=[told_of(job) for job in shown], next=following)
 
 
@@ -234,9 +234,9 @@ async def pause(request: Request, job: str) -> JobResponse:
 @router.post("/{job}/resume", summary="继续 / go on", response_model=JobResponse)
 async def resume(request: Request, job: str) -> JobResponse:
     """From where it stood; a failed job may be tried again, too."""
-    found = await _move(request, job, ("paused", "failed"), "queued", error=None)
+    record = await _move(request, job, ("paused", "failed"), "queued", error=None)
     jobs_of(request).worker.wake()
-    return found
+    return record
 
 
 @router.post("/{job}/cancel", summary="取消 / cancel", response_model=JobResponse)
@@ -246,35 +246,35 @@ async def cancel(request: Request, job: str) -> JobResponse:
 
 @router.delete("/{job}", status_code=204, summary="删除 / forget", response_model=None)
 async def delete(request: Request, job: str) -> Response:
-    found = await _find(request, job)
-    if found.state not in ENDED:
-        raise JobStateError(found.state)
+    record = await _find(request, job)
+    if record.state not in ENDED:
+        raise JobStateError(record.state)
     await jobs_of(request).call(jobs_of(request).store.remove, job)
     return Response(status_code=204)
 
 
 @router.get("/{job}/output", summary="结果 / its answers", response_model=None)
 async def output(request: Request, job: str) -> Response:
-    found = await _find(request, job)
-    if found.state != "done":
-        raise JobStateError(found.state)
-    path = jobs_of(request).store.files.output_of(found)
+    record = await _find(request, job)
+    if record.state != "done":
+        raise JobStateError(record.state)
+    path = jobs_of(request).store.files.output_of(record)
     if not path.is_file():
         raise FilesMissingError
-    name = f"{found.name.partition('.')[0]}-{found.task}.{found.output}"
-    return FileResponse(path, filename=name, media_type=_kind(found.output))
+    name = f"{record.name.partition('.')[0]}-{record.task}.{record.output}"
+    return FileResponse(path, filename=name, media_type=_kind(record.output))
 
 
 @router.get("/{job}/errors", summary="坏行 / its bad rows", response_model=None)
 async def errors(request: Request, job: str) -> Response:
     """A line of JSON for each; none is an empty answer."""
-    found = await _find(request, job)
-    if found.state != "done":
-        raise JobStateError(found.state)
+    record = await _find(request, job)
+    if record.state != "done":
+        raise JobStateError(record.state)
     files = jobs_of(request).store.files
-    if not files.output_of(found).is_file():
+    if not files.output_of(record).is_file():
         raise FilesMissingError
-    path = files.errors_of(found)
+    path = files.errors_of(record)
     if not path.is_file():
         return Response(b"", media_type="application/x-ndjson")
     return FileResponse(path, media_type="application/x-ndjson")

@@ -210,7 +210,7 @@ def matches(wanted: Wanted, suspects: Sequence[Mapping[str, Any]]) -> list[dict[
     units = [0]
     for char in text:
         units.append(units[-1] + (2 if ord(char) > 0xFFFF else 1))
-    found = []
+    told = []
     for suspect in suspects:
         rule, category, short = RULES[suspect["reason"]]
         hint = not suspect["changed"] and suspect["reason"] != "标点"
@@ -220,7 +220,7 @@ def matches(wanted: Wanted, suspects: Sequence[Mapping[str, Any]]) -> list[dict[
         left, right = max(0, start - 20), min(len(text), end + 20)
         values = [{"value": one["token"]} for one in suspect["candidates"]]
         best = f"，是否应为「{values[0]['value']}」？" if values else "。"
-        found.append(
+        told.append(
             {
                 "message": f"{short}：「{suspect['text']}」{best}",
                 "shortMessage": short,
@@ -245,10 +245,10 @@ def matches(wanted: Wanted, suspects: Sequence[Mapping[str, Any]]) -> list[dict[
                 "contextForSureMatch": 0,
             }
         )
-    return found
+    return told
 
 
-def response(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def response(matches: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The body around matches."""
     language = {"name": "Chinese", "code": "zh-CN"}
     return {
@@ -262,5 +262,5 @@ def response(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
         "warnings": {"incompleteResults": False},
         "language": {**language, "detectedLanguage": {**language, "confidence": 1.0}},
-        "matches": list(found),
+        "matches": list(matches),
     }

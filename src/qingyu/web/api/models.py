@@ -40,9 +40,9 @@ class ModelsResponse(BaseModel):
 @router.get("/v1/models", summary="有哪些模型 / which models there are")
 async def models(request: Request) -> ModelsResponse:
     state = state_of(request)
-    found = [model_info(one) for one in state.service.registry.states()]
+    infos = [model_info(one) for one in state.service.registry.states()]
     return ModelsResponse(
-        models=found,
+        models=infos,
         default=state.default,
         memory_budget_bytes=state.service.registry.budget,
     )

@@ -158,11 +158,11 @@ def _ours(wanted: InferRequest, values: dict[str, Any], model: str) -> TaskReque
 
 @router.post("/repository/index", summary="仓库中的模型 / models in the repository")
 async def index(request: Request) -> Response:
-    found = [
+    states = [
         {"name": one.name, "version": "1", "state": "READY" if one.loaded else "UNAVAILABLE"}
         for one in state_of(request).service.registry.states()
     ]
-    return json_response(found)
+    return json_response(states)
 
 
 @router.post("/repository/models/{model}/load", summary="载入 / load", responses=FOREIGN_ERRORS)

@@ -132,7 +132,7 @@ async def _patiently(
                     place.take(min(cost.tokens, share))
                 if cost is not None and not held.bytes:
                     held.take(cost.bytes)
-                found = await state.service.answer(
+                answer = await state.service.answer(
                     context.model, [call], timeout=timeout, cost=cost
                 )
             except OverloadedError:
@@ -140,5 +140,5 @@ async def _patiently(
                     raise
                 await asyncio.sleep(PATIENCE_SECONDS)
             else:
-                state.keys.hold(context, found[0].tokens)
-                return found[0]
+                state.keys.hold(context, answer[0].tokens)
+                return answer[0]

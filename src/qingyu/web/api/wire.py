@@ -282,9 +282,9 @@ class SimilarityRequest(TaskRequest):
 
     def calls(self) -> list[Call]:
         if self.query is not None and self.texts is not None:
-            found = self.call(self.query, tuple(self.texts), task=self.ALSO[0])
+            call = self.call(self.query, tuple(self.texts), task=self.ALSO[0])
             top_k = () if self.top_k is None else (("top_k", self.top_k),)
-            return [Call(found.task, found.inputs, (*found.parameters, *top_k))]
+            return [Call(call.task, call.inputs, (*call.parameters, *top_k))]
         return [self.call(*pair) for pair in pairs(self.text or [], self.text_pair or [])]
 
 

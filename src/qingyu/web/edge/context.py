@@ -46,5 +46,5 @@ def new_id(offered: str | None) -> str:
 
 def context_of(request: Request | Scope) -> RequestContext:
     scope = request.scope if isinstance(request, Request) else request
-    found: RequestContext = scope[KEY]
-    return found
+    context: RequestContext = scope[KEY]
+    return context

@@ -133,17 +133,17 @@ class Keys:
 
     def _name(self, key: bytes) -> str:
         digest = hashlib.sha256(key).hexdigest()
-        found = ""
+        match = ""
         for name, expected in self.digests.items():  # all of them, whichever matches
             if hmac.compare_digest(digest, expected):
-                found = name
-        if not found:
+                match = name
+        if not match:
             raise RequestError(
                 "unauthorized",
                 "缺少或错误的 API 密钥（Authorization: Bearer …）。",
                 "No API key or a wrong one (Authorization: Bearer …).",
             )
-        return found
+        return match
 
     def _filled(self, name: str, rate: int) -> Bucket:
         now = self.clock()
