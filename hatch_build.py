@@ -18,10 +18,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 try:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -32,12 +33,17 @@ NATIVE = Path("src/qingyu/engine/native")
 SOURCES = ("engine.c", "forward.c", "pool.c")
 FLAGS = (
     "-O3", "-std=c11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
-    "-fno-strict-aliasing", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+    "-fno-strict-aliasing", "-fno-ivopts", "-D_GNU_SOURCE", "-Wall", "-Wextra",
 )  # fmt: skip
+AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma")
 # kernels.c is compiled once for each instruction set of a CPU; engine.c is told which there are.
 SETS = {
-    "x86_64": {"avx2": ("-mavx2", "-mfma")},
-    "aarch64": {},
+    "x86_64": {
+        "avx2": ("-mavx2", "-mfma"),
+        "avx_vnni": ("-mavx2", "-mfma", "-mavxvnni"),
+        "avx512_vnni": (*AVX512, "-mavx512vnni"),
+    },
+    "aarch64": {"dotprod": ("-march=armv8.2-a+dotprod",)},
 }
 # name -> zig's name, the wheel's platform, the CPU
 TARGETS = {
@@ -47,6 +53,7 @@ TARGETS = {
     "macos-arm64": ("aarch64-macos.11.0", "macosx_11_0_arm64", "aarch64"),
     "windows-x86_64": ("x86_64-windows-gnu", "win_amd64", "x86_64"),
 }
+Unit: TypeAlias = "tuple[str, str, list[str]]"
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 LIBRARIES = {"windows": "qingyu_native.dll", "macos": "libqingyu_native.dylib"}
 SYSTEMS = {"Windows": "windows", "Darwin": "macos"}
@@ -124,14 +131,15 @@ def _compiled(native: Path, compiler: list[str]) -> Path:
     extra = [f"-fsanitize={sanitize}", "-g", "-fno-omit-frame-pointer"] if sanitize else []
     library = native / LIBRARIES.get(system, "libqingyu_native.so")
     with tempfile.TemporaryDirectory() as folder:
-        objects = []
-        commands = []
-        for number, (source, flags) in enumerate(_units(sets)):
-            objects.append(str(Path(folder) / f"{number}.o"))
-            path = str(native / "kernels" / source)
-            commands.append([*compiler, *FLAGS, *extra, *flags, "-c", path, "-o", objects[-1]])
+        compile_one = partial(_object, [*compiler, *FLAGS, *extra], native / "kernels", folder)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(_run, commands))
+            made_sets = dict(
+                zip(sets, pool.map(partial(_maybe, compile_one), sets.items()), strict=True)
+            )
+            known = [f"-DQY_{name.upper()}" for name, made in made_sets.items() if made]
+            units = [("kernels.c", "plain", ["-DISA_PLAIN"])]
+            units += [(source, "", known) for source in SOURCES]
+            objects = [*filter(None, made_sets.values()), *pool.map(compile_one, units)]
         made = Path(folder) / library.name
         libraries = [] if system == "windows" else ["-lm", "-lpthread"]
         strip = [] if sanitize or system == "macos" else ["-s"]
@@ -141,13 +149,24 @@ def _compiled(native: Path, compiler: list[str]) -> Path:
     return library
 
 
-def _units(sets: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, list[str]]]:
-    """(source file, its flags)"""
-    yield "kernels.c", ["-DISA_PLAIN"]
-    for name, flags in sets.items():
-        yield "kernels.c", [f"-DISA_{name.upper()}", *flags]
-    for source in SOURCES:
-        yield source, [f"-DQY_{name.upper()}" for name in sets]
+def _object(command: list[str], kernels: Path, folder: str, unit: Unit) -> str:
+    """The object file that a unit, (source, what it is for, its flags), is compiled to."""
+    source, name, flags = unit
+    made = str(Path(folder) / f"{source}-{name}.o")
+    _run([*command, *flags, "-c", str(kernels / source), "-o", made])
+    return made
+
+
+def _maybe(compile_one: Callable[[Unit], str], named: tuple[str, tuple[str, ...]]) -> str:
+    """The object file of an instruction set, or "" where the compiler is too old to know it."""
+    name, flags = named
+    try:
+        return compile_one(("kernels.c", name, [f"-DISA_{name.upper()}", *flags]))
+    except subprocess.CalledProcessError as error:
+        if name == "avx2":
+            raise
+        print(f"{name}: {error.stderr.decode(errors='replace')[:500]}", file=sys.stderr)
+        return ""
 
 
 def _run(command: list[str]) -> None:

@@ -12,8 +12,8 @@ import pytest
 from qingyu import bundle
 from qingyu.bundle import Manifest
 from qingyu.engine.batch import PackedBatch
-from qingyu.engine.native import NativeEngine, library, refusal
-from qingyu.errors import BundleError
+from qingyu.engine.native import SET_VARIABLE, NativeEngine, chosen_set, library, refusal
+from qingyu.errors import BundleError, SettingsError
 from qingyu.query import Query
 
 
@@ -45,6 +45,18 @@ def test_any_number_of_threads_gives_the_same_bits(manifest: Manifest) -> None:
         one, two, three = (engine.run(batch)[0] for engine in engines)
         assert np.array_equal(one, two)
         assert np.array_equal(one, three)
+
+
+def test_an_instruction_set_is_asked_for_by_name(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """QINGYU_INSTRUCTION_SET takes the names that this CPU has; another is an error with them."""
+    for index, name in enumerate(library.instruction_sets()):
+        monkeypatch.setenv(SET_VARIABLE, name)
+        assert chosen_set() == index
+    monkeypatch.setenv(SET_VARIABLE, "abacus")
+    with pytest.raises(SettingsError, match=r"plain, not 'abacus'"):
+        NativeEngine(manifest)
 
 
 def test_instruction_sets_agree(manifest: Manifest) -> None:

@@ -45,10 +45,12 @@ def multiplied(
     instruction_set: int,
 ) -> NDArray[np.float32]:
     """What the kernels make of it: [rows, outputs]."""
+    sums = weight.sum(axis=1, dtype=np.int32)
     packed, reciprocal = pack_int8(weight), (1 / step).astype(np.float32)
     product = CProduct(
         packed.ctypes.data,
         scale.ctypes.data,
+        sums.ctypes.data,
         bias.ctypes.data,
         reciprocal.ctypes.data if kind == "fixed" else None,
         *weight.shape,

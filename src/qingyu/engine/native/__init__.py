@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 
 import numpy as np
 
@@ -16,11 +17,27 @@ from qingyu.engine.native import library
 from qingyu.engine.native.structures import INPUTS, WEIGHTS, CBatch
 from qingyu.engine.native.weights import MappedWeights, pointers
 from qingyu.engine.threads import thread_count
-from qingyu.errors import BundleError
+from qingyu.errors import BundleError, SettingsError
 from qingyu.numbers import FloatArray
 
 WORKING_BYTES = 16 << 20  # arrays between layers of a batch of usual size
 MOST_THREADS = 256
+SET_VARIABLE = "QINGYU_INSTRUCTION_SET"  # for tests and measurements
+
+
+def chosen_set() -> int:
+    """Index of the instruction set that QINGYU_INSTRUCTION_SET names, the best by default.
+
+    Raises SettingsError where this CPU has none of that name, OSError without kernels.
+    """
+    wanted = os.environ.get(SET_VARIABLE, "")
+    found = library.instruction_sets()
+    if wanted and wanted not in found:
+        raise SettingsError(
+            f"{SET_VARIABLE} 应为 {'、'.join(found)} 之一，收到 {wanted!r}。",
+            f"{SET_VARIABLE} should be one of {', '.join(found)}, not {wanted!r}.",
+        )
+    return found.index(wanted) if wanted else 0
 
 
 def refusal(manifest: Manifest) -> Refusal | None:
@@ -56,9 +73,9 @@ class NativeEngine:
     name = "native"
 
     def __init__(
-        self, manifest: Manifest, threads: int | None = None, instruction_set: int = 0
+        self, manifest: Manifest, threads: int | None = None, instruction_set: int | None = None
     ) -> None:
-        """`instruction_set` is an index into `library.instruction_sets()`, the best by default.
+        """`instruction_set` is an index into `library.instruction_sets()`; None: `chosen_set`.
 
         Raises BundleError where a file cannot be read or is not what the plan tells.
         """
@@ -70,7 +87,7 @@ class NativeEngine:
             ) from error
         self._bytes = manifest.bytes
         self._threads = min(thread_count(threads), MOST_THREADS)
-        self._instruction_set = instruction_set
+        self._instruction_set = chosen_set() if instruction_set is None else instruction_set
 
     @property
     def memory_bytes(self) -> int:

@@ -28,7 +28,7 @@ def _pointers(*names: str) -> list[tuple[str, Any]]:
 
 class CProduct(c.Structure):
     _fields_ = (
-        *_pointers("weight", "weight_scale", "bias", "input_scale"),
+        *_pointers("weight", "weight_scale", "weight_sum", "bias", "input_scale"),
         *_integers("outputs", "inputs", "weight_kind", "input_kind"),
     )
 

@@ -131,13 +131,14 @@ class MappedWeights:
             _require(plan.input != "float", plan.name)
             made.weight = self._at(self._array(weight, np.int8, *packed_shape(n, k)))
             scale: FloatArray = self._array(f"{weight}_scale", np.float32, n)
+            sums = self._array(f"{weight}_sum", np.int32, n)
             made.weight_scale = self._at(scale)
+            made.weight_sum = self._at(sums)
             if plan.input == "fixed":
                 made.input_scale = self._at(
                     1 / self._array(f"{plan.name}.input_scale", np.float32, k)
                 )
             if plan.input == "floor":
-                sums = self._array(f"{weight}_sum", np.int32, n)
                 raised = np.float32(GELU_FLOOR) * scale * sums.astype(np.float32)
                 bias = raised if bias is None else bias + raised
         made.bias = None if bias is None else self._at(bias)

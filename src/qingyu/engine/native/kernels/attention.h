@@ -1,6 +1,9 @@
 /* Attention of one head within one sequence. Included once an instruction set. */
 
-enum { QUERIES = ATTENTION_QUERIES }; /* that are answered at once */
+enum {
+    QUERIES = ATTENTION_QUERIES,      /* that are answered at once */
+    STEP = 2 * VL > 16 ? 2 * VL : 16, /* rows of scores are a multiple of it wide */
+};
 
 /* scores[count][spacing] = q [count][padded] times kt [padded][spacing], two vectors at once. */
 static inline __attribute__((always_inline)) void tile_scores(int count, const float *q, int padded,
@@ -51,14 +54,11 @@ static inline __attribute__((always_inline)) void tile_values(int count, const f
 
 /* e^(score - largest) in place; returns one over their sum. */
 static float weigh(float *scores, int length) {
-    float largest = scores[0];
-    for (int j = 1; j < length; j++)
-        if (j + VL <= length) {
-            largest = fmaxf(largest, v_largest(v_load(scores + j)));
-            j += VL - 1;
-        } else {
-            largest = fmaxf(largest, scores[j]);
-        }
+    vf most = v_set(scores[0]);
+    int whole = length / VL * VL;
+    for (int j = 0; j < whole; j += VL) most = v_max(most, v_load(scores + j));
+    float largest = v_largest(most);
+    for (int j = whole; j < length; j++) largest = scores[j] > largest ? scores[j] : largest;
     vf sum = v_set(0.0f);
     for (int j = 0; j < length; j += VL) {
         vf e = v_exp(v_sub(v_load(scores + j), v_set(largest)));
@@ -70,11 +70,11 @@ static float weigh(float *scores, int length) {
 }
 
 /* y[queries][stride] = softmax(q k^T / sqrt(width)) v
- * q: [queries][padded]; k, v: [length][padded], readable up to a multiple of 16 rows
+ * q: [queries][padded]; k, v: [length][padded], readable up to a multiple of STEP rows
  * room: attention_room() floats; padded: width, rounded up to 16, with zeros */
 static void attend(const float *q, const float *k, const float *v, int queries, int length,
                    int width, int padded, float *room, float *y, int64_t stride) {
-    int spacing = (length + 15) / 16 * 16;
+    int spacing = (length + STEP - 1) / STEP * STEP;
     float *kt = room, *scores = room + (int64_t)padded * spacing, factor[MOST];
     float scale = 1.0f / sqrtf((float)width);
     for (int j = 0; j < spacing; j += VL)
@@ -85,9 +85,9 @@ static void attend(const float *q, const float *k, const float *v, int queries, 
 #define SCORES(c) tile_scores(c, q + (int64_t)row * padded, padded, kt, spacing, scale, scores);
 #define VALUES(c) \
     tile_values(c, scores, spacing, v, length, padded, width, factor, y + row * stride, stride);
-        FOR_COUNT(count, SCORES)
+        FOR_COUNT(count, QUERIES, SCORES)
         for (int r = 0; r < count; r++) factor[r] = weigh(scores + r * spacing, length);
-        FOR_COUNT(count, VALUES)
+        FOR_COUNT(count, QUERIES, VALUES)
 #undef SCORES
 #undef VALUES
     }

@@ -1,39 +1,51 @@
 /* The entry points: arguments checked, memory laid out, instruction set chosen. */
 #include "engine.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "forward.h"
 
 enum { MOST_INPUTS = 65536, ALIGNMENT = 64 }; /* 65536 x 128 x 255 fits 32 bits */
 
-extern const kernels kernels_plain;
-#if defined(QY_AVX2)
-extern const kernels kernels_avx2;
-static int has_avx2(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-#endif
-static int always(void) { return 1; }
+extern const kernels kernels_plain, kernels_avx2, kernels_avx_vnni, kernels_avx512_vnni,
+    kernels_dotprod;
 
 static const struct {
     const kernels *with;
     int (*present)(void);
-} sets[] = {
-#if defined(QY_AVX2)
-    {&kernels_avx2, has_avx2},
+} sets[] = { /* best first; those that were compiled */
+#if defined(QY_AVX512_VNNI)
+    {&kernels_avx512_vnni, cpu_avx512_vnni},
 #endif
-    {&kernels_plain, always},
+#if defined(QY_AVX_VNNI)
+    {&kernels_avx_vnni, cpu_avx_vnni},
+#endif
+#if defined(QY_AVX2)
+    {&kernels_avx2, cpu_avx2},
+#endif
+#if defined(QY_DOTPROD)
+    {&kernels_dotprod, cpu_dotprod},
+#endif
+    {&kernels_plain, cpu_any},
 };
 
 enum { SETS = sizeof sets / sizeof *sets };
 
+/* Asking a virtual machine's CPU takes 20 us a question, so it is asked once. */
 static const kernels *set_at(int32_t index) {
+    static atomic_int known; /* bit i: set i is present; the last bit: they were asked */
+    int found = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!found) {
+        found = 1 << SETS;
+        for (int i = 0; i < SETS; i++) found |= (sets[i].present() ? 1 : 0) << i;
+        atomic_store_explicit(&known, found, memory_order_relaxed);
+    }
     for (int i = 0; i < SETS; i++)
-        if (sets[i].present() && index-- == 0) return sets[i].with;
+        if (found >> i & 1 && index-- == 0) return sets[i].with;
     return NULL;
 }
 

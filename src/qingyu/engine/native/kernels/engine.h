@@ -13,7 +13,7 @@
 #define QY_EXPORT __attribute__((visibility("default")))
 #endif
 
-enum { QY_ABI = 1 };
+enum { QY_ABI = 2 };
 enum { QY_OK = 0, QY_NO_MEMORY = 1, QY_BAD_ARGUMENT = 2 };
 enum { QY_FLOAT32 = 0, QY_INT8 = 1 };                          /* qy_product.weight_kind */
 enum { QY_FLOAT = 0, QY_FIXED = 1, QY_ROW = 2, QY_FLOOR = 3 }; /* qy_product.input_kind */
@@ -23,6 +23,7 @@ enum { QY_NONE = 0, QY_GELU = 1, QY_GELU_TANH = 2, QY_RELU = 3, QY_TANH = 4 };
 typedef struct {
     const void *weight;
     const float *weight_scale; /* [N] of INT8 */
+    const int32_t *weight_sum; /* [N] of INT8: of each output's weights */
     const float *bias;         /* [N]; of FLOOR less what raising the inputs adds; NULL: none */
     const float *input_scale;  /* [K] of FIXED: one over the step of each input */
     int32_t outputs, inputs;   /* N, K; N = 0: there is no such product */

@@ -100,13 +100,23 @@ static void look_up(const qy_table *table, int64_t row, float *y, int add) {
         }
         return;
     }
-    const int8_t *bytes = table->weight;
-    float scale = table->scale[row];
-    for (int i = 0; i < width; i++) {
-        int64_t place = table->packed
-                            ? (row / 16 * ((width + 3) / 4) + i / 4) * 64 + row % 16 * 4 + i % 4
-                            : row * width + i;
-        float value = (float)bytes[place] * scale;
-        y[i] = add ? y[i] + value : value;
+    const int8_t *from = (const int8_t *)table->weight + row * width;
+    if (table->packed)
+        from = (const int8_t *)table->weight + row / COLUMNS * COLUMNS * ((width + 3) / 4 * 4) +
+               row % COLUMNS * GROUP;
+    vf scale = v_set(table->scale[row]);
+    for (int first = 0; first < width; first += 256) { /* gathered piece by piece */
+        int8_t piece[256];
+        int n = width - first < 256 ? width - first : 256;
+        if (table->packed)
+            for (int i = 0; i < n; i += GROUP)
+                memcpy(piece + i, from + (first + i) * COLUMNS, GROUP);
+        else
+            memcpy(piece, from + first, (size_t)n);
+        for (int i = 0; i < n; i += VL) {
+            vf a = v_mul(v_load_bytes(piece + i), scale);
+            if (add) a = v_add(a, v_load_n(y + first + i, n - i));
+            v_store_n(y + first + i, a, n - i);
+        }
     }
 }

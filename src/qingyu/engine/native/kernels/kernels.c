@@ -4,25 +4,48 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(ISA_AVX2)
+#if defined(ISA_AVX512_VNNI)
+#include "vec_avx512.h"
+#define NAME avx512_vnni
+#elif defined(ISA_AVX_VNNI)
 #include "vec_avx2.h"
+#include "dot_avxvnni.h"
+#define NAME avx_vnni
+#elif defined(ISA_AVX2)
+#include "vec_avx2.h"
+#include "dot_avx2.h"
 #define NAME avx2
+#elif defined(ISA_DOTPROD)
+#include "vec_neon.h"
+#define NAME dotprod
 #else
 #include "vec_plain.h"
 #define NAME plain
 #endif
 
-enum { PANEL = COLUMNS / VL, MOST = 6 }; /* vectors to 16 outputs; rows of a tile */
+enum { PANEL = COLUMNS / VL, MOST = 12 }; /* vectors to 16 outputs; rows of a tile */
 
-/* work(c) with a constant c equal to `count`, 1 to MOST, so that sums stay in registers. */
-#define FOR_COUNT(count, work)      \
-    switch (count) {                \
-    case 1: work(1) break;          \
-    case 2: work(2) break;          \
-    case 3: work(3) break;          \
-    case 4: work(4) break;          \
-    case 5: work(5) break;          \
-    default: work(6) break;         \
+/* work(c) with a constant c equal to `count`, 1 to `most`, so that sums stay in registers. */
+#define CASE(c, most, work) \
+    case c:                 \
+        if (c <= most) {    \
+            work(c)         \
+        }                   \
+        break;
+#define FOR_COUNT(count, most, work)                                     \
+    switch (count) {                                                     \
+        CASE(1, most, work)                                              \
+        CASE(2, most, work)                                              \
+        CASE(3, most, work)                                              \
+        CASE(4, most, work)                                              \
+        CASE(5, most, work)                                              \
+        CASE(6, most, work)                                              \
+        CASE(7, most, work)                                              \
+        CASE(8, most, work)                                              \
+        CASE(9, most, work)                                              \
+        CASE(10, most, work)                                             \
+        CASE(11, most, work)                                             \
+        CASE(12, most, work)                                             \
     }
 
 #include "functions.h"

@@ -15,7 +15,7 @@ typedef struct {
 
 /* Rows of floats made bytes: x = values * scale. */
 typedef struct {
-    int8_t *values;       /* [rows][stride], signed, or unsigned where the input is FLOOR */
+    int8_t *values;       /* [rows][stride]: number + zero; zeros are the instruction set's */
     float *scale;         /* [rows] */
     int32_t *sum;         /* [rows]: of the row's signed numbers */
     int32_t *extra_count; /* [rows] */
@@ -49,7 +49,7 @@ typedef struct {
                    int width, int padded, float *room, float *y, int64_t stride);
 } kernels;
 
-enum { ATTENTION_QUERIES = 6, SLACK_ROWS = 16 };
+enum { ATTENTION_QUERIES = 6, SLACK_ROWS = 32 };
 
 /* Bytes from one row to the next: whole vectors are written, and rows share no cache line. */
 static inline int bytes_stride(int inputs) { return (inputs + 63) / 64 * 64; }
@@ -59,7 +59,7 @@ static inline int extras_stride(const bytes *b) { return b->stride / GROUP * 2; 
 
 /* Floats that attend() needs for itself. */
 static inline int64_t attention_room(int length, int padded) {
-    return (int64_t)((length + 15) / 16 * 16) * (padded + ATTENTION_QUERIES);
+    return (int64_t)((length + 31) / 32 * 32) * (padded + ATTENTION_QUERIES);
 }
 
 #endif

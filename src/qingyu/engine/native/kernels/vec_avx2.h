@@ -1,7 +1,7 @@
-/* Eight floats of AVX2, and its products of bytes. */
+/* Eight floats of AVX2; dot_avx2.h or dot_avxvnni.h has the products of bytes. */
 #include <immintrin.h>
 
-enum { VL = 8, ROWS = 4 }; /* ROWS: how many of them a tile of a product has */
+enum { VL = 8 };
 typedef __m256 vf;
 typedef __m256i vi;
 
@@ -42,18 +42,17 @@ static inline float v_largest(vf a) {
     b = _mm_max_ps(b, _mm_movehl_ps(b, b));
     return _mm_cvtss_f32(_mm_max_ss(b, _mm_movehdup_ps(b)));
 }
-/* Rounded to the nearest, ties to even, then to the range of a byte; always VL bytes written. */
-static inline void v_store_bytes(void *p, vf a, int is_signed) {
-    vi whole = _mm256_cvtps_epi32(a);
-    vi words = _mm256_permute4x64_epi64(_mm256_packs_epi32(whole, whole), 0x08);
-    __m128i low = _mm256_castsi256_si128(words);
-    low = is_signed ? _mm_packs_epi16(low, low) : _mm_packus_epi16(low, low);
-    _mm_storel_epi64(p, low);
-}
 static inline vf v_load_bytes(const int8_t *p) { /* VL of them */
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
 
+/* Rounded to the nearest, ties to even, then to the range of a byte, VL of them. */
+static inline __m128i i_bytes(vf a, int is_signed) {
+    vi whole = _mm256_cvtps_epi32(a);
+    vi words = _mm256_permute4x64_epi64(_mm256_packs_epi32(whole, whole), 0x08);
+    __m128i low = _mm256_castsi256_si128(words);
+    return is_signed ? _mm_packs_epi16(low, low) : _mm_packus_epi16(low, low);
+}
 static inline vi i_zero(void) { return _mm256_setzero_si256(); }
 static inline vi i_less(vi a, int32_t b) { return _mm256_sub_epi32(a, _mm256_set1_epi32(b)); }
 static inline vf i_float(vi a) { return _mm256_cvtepi32_ps(a); }
@@ -62,57 +61,11 @@ static inline vi i_spread(const void *four) {
     memcpy(&a, four, 4);
     return _mm256_set1_epi32(a);
 }
+static inline vi i_times(const int32_t *p, int n, int32_t factor) { /* the first n numbers of p */
+    vi some = _mm256_maskload_epi32((const int *)p, v_mask(n));
+    return _mm256_mullo_epi32(some, _mm256_set1_epi32(factor));
+}
 static inline vi i_load(const int8_t *w) { return _mm256_loadu_si256((const vi *)w); }
-
-/* Two products of bytes are summed in 16 bits before anything else can be done with them, so
- * quantising takes care that no such sum leaves 16 bits (bytes.h). One of the two bytes must be
- * unsigned: weights raised by 128, which RAISED makes good for, or activations that are. */
-enum { RAISED = 128, NARROW = 1 };
-static inline vi i_weights(const int8_t *w, int is_signed) {
-    return is_signed ? _mm256_xor_si256(i_load(w), _mm256_set1_epi8(-128)) : i_load(w);
-}
-
-/* By hand, since compilers move the sums about. */
-static inline vi i_dot(vi sum, vi w, vi a, int is_signed) {
-    vi pairs, one = _mm256_set1_epi16(1);
-    __asm__("vpmaddubsw %[second], %[first], %[pairs]\n\t"
-            "vpmaddwd %[one], %[pairs], %[pairs]\n\t"
-            "vpaddd %[pairs], %[sum], %[sum]"
-            : [sum] "+x"(sum), [pairs] "=&x"(pairs)
-            : [first] "x"(is_signed ? w : a), [second] "x"(is_signed ? a : w), [one] "x"(one));
-    return sum;
-}
-/* Two groups of unsigned activations at once: they are widened together. */
-static inline vi i_dot_two(vi sum, vi w0, vi a0, vi w1, vi a1) {
-    vi pairs, more, one = _mm256_set1_epi16(1);
-    __asm__("vpmaddubsw %[w0], %[a0], %[pairs]\n\t"
-            "vpmaddubsw %[w1], %[a1], %[more]\n\t"
-            "vpaddw %[more], %[pairs], %[pairs]\n\t"
-            "vpmaddwd %[one], %[pairs], %[pairs]\n\t"
-            "vpaddd %[pairs], %[sum], %[sum]"
-            : [sum] "+x"(sum), [pairs] "=&x"(pairs), [more] "=&x"(more)
-            : [w0] "x"(w0), [a0] "x"(a0), [w1] "x"(w1), [a1] "x"(a1), [one] "x"(one));
-    return sum;
-}
-
-/* Which of VL groups of four bytes are unsafe, as bits.
- * Signed: two numbers meet (raised) weights of up to 255, so numbers of one sign are safe while
- * their sum is at most 128; numbers of two signs always are.
- * Unsigned: four numbers of two groups meet weights of up to 127, so they are safe while their sum
- * is at most 258; else both groups are marked. */
-static inline unsigned i_unsafe(const int8_t *values, int is_signed) {
-    vi a = i_load(values), one = _mm256_set1_epi8(1), over;
-    if (is_signed) {
-        vi sums = _mm256_maddubs_epi16(one, a);
-        over = _mm256_cmpgt_epi16(_mm256_abs_epi16(sums), _mm256_set1_epi16(128));
-    } else {
-        vi sums = _mm256_maddubs_epi16(a, one);
-        sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0xb1));
-        over = _mm256_cmpgt_epi16(sums, _mm256_set1_epi16(258));
-    }
-    vi safe = _mm256_cmpeq_epi32(over, _mm256_setzero_si256());
-    return ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(safe)) & 0xff;
-}
 
 /* Rows and columns of 8 x 8 floats exchanged; `from` and `to` are how far rows lie apart. */
 static inline void v_transpose(const float *x, int from, float *y, int to) {

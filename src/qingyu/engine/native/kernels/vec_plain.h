@@ -1,6 +1,6 @@
 /* Floats one by one, in plain C: for CPUs that nothing else here fits, and to test the rest by. */
 
-enum { VL = 1, ROWS = 4 };
+enum { VL = 1, ROWS = 4, PANELS = 1 };
 typedef float vf;
 typedef int32_t vi;
 
@@ -31,9 +31,14 @@ static inline void v_store_bytes(void *p, vf a, int is_signed) {
     *(uint8_t *)p = (uint8_t)(int)rintf(held);
 }
 
+static inline vf v_load_bytes(const int8_t *p) { return (float)*p; }
+
 static inline vi i_zero(void) { return 0; }
 static inline vi i_less(vi a, int32_t b) { return a - b; }
 static inline vf i_float(vi a) { return (float)a; }
+static inline vi i_times(const int32_t *p, int n, int32_t factor) {
+    return n > 0 ? *p * factor : 0;
+}
 static inline vi i_load(const int8_t *w) {
     vi a;
     memcpy(&a, w, 4);
@@ -45,7 +50,7 @@ static inline vi i_spread(const void *four) {
     return a;
 }
 
-enum { RAISED = 0, NARROW = 0 };
+enum { SIGNED_ZERO = 0, UNSIGNED_ZERO = 0, RAISED = 0, NARROW = 0 };
 static inline vi i_weights(const int8_t *w, int is_signed) {
     (void)is_signed;
     return i_load(w);
