@@ -99,7 +99,9 @@ class Settings(BaseSettings):
     )
 
     # operating
-    log_format: Literal["json", "text"] = "json"
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="of the log; auto is text on a terminal and JSON elsewhere"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_text: bool = Field(False, description="write users' texts to the log")
     traces: bool = Field(False, description="send OpenTelemetry traces (extra: otel)")

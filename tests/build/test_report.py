@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from qingyu import bundle
-from qingyu.build.measure.agreement import compare, interval, lowest, require
+from qingyu.build.measure.agreement import compare, interval, lowest, require, told
 from qingyu.build.measure.probe import MASKS, Observation, probe, read_texts
+from qingyu.build.measure.report import Report
 from qingyu.build.pipeline import Options, build
 from qingyu.bundle import HeadInfo, Manifest, Sizes
 from qingyu.errors import AgreementError
@@ -93,21 +94,49 @@ def test_each_kind_of_head_counts_its_own_way() -> None:
 def test_too_little_is_refused() -> None:
     """Exactly enough is enough; less names the head, its share and the ways out."""
     row = {"hidden": {"cosine": 0.5}, "nli": {"agreement": 0.97, "rows": 1_000_000}}
-    require(row, 0.97)
+    require(row, 0.97, "int8")
     with pytest.raises(AgreementError, match=r"nli.*97\.00%.*1000000 rows.*--calibration"):
-        require(row, 0.971)
+        require(row, 0.971, "int8")
     with pytest.raises(AgreementError, match="hidden"):
-        require({"hidden": {"cosine": 0.5}}, 0.97)
+        require({"hidden": {"cosine": 0.5}}, 0.97, "int8")
 
 
 def test_chance_refuses_nothing() -> None:
     """A share below the bar is refused only where its whole interval is; another head's, too."""
     assert interval(0.9634, 82) == pytest.approx((0.8979, 0.9875), abs=1e-4)
     few = {"agreement": 79 / 82, "rows": 82}  # 96.3 %, as likely as not by chance
-    require({"hidden": {"cosine": 1.0}, "nli": few}, 0.97)
+    require({"hidden": {"cosine": 1.0}, "nli": few}, 0.97, "int8")
     many = {"agreement": 0.965, "rows": 20_000}
     with pytest.raises(AgreementError, match="fill-mask"):
-        require({"hidden": {"cosine": 1.0}, "nli": few, "fill-mask": many}, 0.97)
+        require({"hidden": {"cosine": 1.0}, "nli": few, "fill-mask": many}, 0.97, "int8")
+
+
+@pytest.mark.parametrize(
+    ("precision", "advised", "not_advised"),
+    [
+        ("int4", "int8 or fp16", "fp32"),
+        ("int8", "fp16 or fp32", "int8"),
+        ("fp16", "fp32", "int8"),
+        ("fp32", "", "--precision"),
+    ],
+)
+def test_a_precision_that_failed_is_not_advised(
+    precision: str, advised: str, not_advised: str
+) -> None:
+    """What is advised is nearer to the reference than what was tried."""
+    row = {"hidden": {"cosine": 1.0}, "nli": {"agreement": 0.5, "rows": 1000}}
+    with pytest.raises(AgreementError) as caught:
+        require(row, 0.97, precision)
+    for said in (caught.value.zh, caught.value.en):
+        assert not_advised not in said
+    assert advised in caught.value.en
+
+
+def test_one_row_is_not_certain() -> None:
+    """All of one row agreeing says little, and the report says how little."""
+    assert told({"agreement": 1.0, "rows": 1}) == "100.00% (95 %: 20.7% – 100.0%, n=1)"
+    report = Report({"nli": {"agreement": 1.0, "rows": 1, "error": 0.0}}, None, None)
+    assert report.rows() == [("nli 一致 agreement", "100%", told({"agreement": 1.0, "rows": 1}))]
 
 
 def test_a_classifier_is_asked_often(tmp_path: Path) -> None:

@@ -43,8 +43,33 @@ def test_bad_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixtu
     assert run(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "用法有误，请看 qingyu" in err
+    assert "用法有误" in err
+    assert "请看 qingyu" in err
     assert "Error: " in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["fill", "--top-k", "0", "x"], "--top-k"),
+        (["fill", "--topk", "3", "x"], "--topk"),
+        (["build", "x"], "--out"),
+        (["build"], "SOURCE"),
+        (["batch"], "TASK"),
+        (["build", "x", "-o", "y", "--precision", "int9"], "--precision"),
+        (["batch", "fill", "a", "b", "--header-row", "0"], "--header-row"),
+        (["fill", "-k"], "-k"),
+        (["serve", "--port"], "--port"),
+    ],
+)
+def test_bad_usage_names_the_option(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both languages say which option or argument is wrong."""
+    assert run(arguments) == 2
+    zh, en = capsys.readouterr().err.splitlines()
+    assert named in zh
+    assert named.lower() in en.lower()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from qingyu.errors import BundleError, ModelNotFoundError, SettingsError
 from qingyu.settings import Settings
-from qingyu.web.edge.logs import JsonFormatter, TextFormatter
+from qingyu.web.edge.logs import JsonFormatter, TextFormatter, set_up_logging
 from qingyu.web.server import address_of, listen
 from qingyu.web.worker import run
 
@@ -285,3 +286,39 @@ def test_a_request_is_a_span_of_its_callers_trace(
     assert span.attributes["qingyu.tokens"] == len(SECRET) + 2
     assert "不可外传" not in span.to_json()
     assert 422 in [span.attributes["http.response.status_code"] for span in spans]
+
+
+class Terminal(io.StringIO):
+    """Standard error as a person sees it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("kind", "stream", "as_json"),
+    [
+        ("auto", Terminal, False),
+        ("auto", io.StringIO, True),
+        ("json", Terminal, True),
+        ("text", io.StringIO, False),
+    ],
+)
+def test_logs_are_for_whoever_reads_them(
+    kind: str, stream: type[io.StringIO], as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain lines on a terminal, JSON where they are piped, unless it is said which."""
+    names = ("qingyu", "uvicorn", "asyncio")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(one.handlers, one.propagate, one.level) for one in loggers]
+    written = stream()
+    monkeypatch.setattr(sys, "stderr", written)
+    try:
+        set_up_logging(kind, "info")
+        logging.getLogger("qingyu.web").info("ready")
+    finally:
+        for one, (handlers, propagate, level) in zip(loggers, before, strict=True):
+            one.handlers, one.propagate = handlers, propagate
+            one.setLevel(level)
+    assert written.getvalue().startswith("{") is as_json
+    assert "ready" in written.getvalue()

@@ -84,7 +84,7 @@ def add_heads(
         written, _ = _write(old, body, kept, new, kind.calibrated(ranges), made)
         asked = probe(whole, texts[1::2])
         accuracy = compare(written, observe(whole, asked), observe(written, asked))
-        require({name: accuracy[name] for name in described}, least_agreement)
+        require({name: accuracy[name] for name in described}, least_agreement, old.precision)
         told = {name: row for name, row in old.accuracy.items() if name not in described}
         told |= {name: accuracy[name] for name in described}
         bundle.write_manifest(with_files(replace(written, accuracy=told)), made)

@@ -29,8 +29,8 @@ def card(manifest: Manifest, report: Report) -> str:
         lines += [
             "",
             "Before is the FP32 graph of the same checkpoint. Agreement is on the build's sample "
-            "texts, ± one standard error; latency is of one text of so many tokens on the machine "
-            "that built this.",
+            "texts, with its 95 % interval; latency is of one text of so many tokens on the "
+            "machine that built this.",
             "",
             "| | before | after |",
             "|---|---|---|",

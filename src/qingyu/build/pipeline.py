@@ -186,7 +186,7 @@ def _from_checkpoint(
     manifest = write(smaller, small, precision, folder / "result", name)
     progress("verify", 0.7)
     accuracy = compare(manifest, expected, observe(manifest, asked))
-    require(accuracy, options.least_agreement)
+    require(accuracy, options.least_agreement, options.precision)
     return _Made(manifest, accuracy, before, rates, smaller.weights.unused())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -125,9 +125,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def _report(error: Exception, *, debug: bool) -> int:
     if isinstance(error, _UsageError):
-        message = str(getattr(error, "message", "")) or str(error)
         hint = getattr(getattr(error, "ctx", None), "command_path", "qingyu")
-        console.complain(f"用法有误，请看 {hint} --help", message)
+        named = _named(error)
+        of = f"（{named}）" if named else ""
+        wrong: Any = error
+        console.complain(f"用法有误{of}，请看 {hint} --help", wrong.format_message())
         return console.BAD_INPUT
     if debug:
         traceback.print_exc()
@@ -137,6 +139,16 @@ def _report(error: Exception, *, debug: bool) -> int:
         f"unexpected {what}. Run again as qingyu --debug, report it with what qingyu doctor says.",
     )
     return console.FAILURE
+
+
+def _named(error: Any) -> str:
+    """The option or argument that a usage error is about, as it is written; "" where it is about
+    none."""
+    parameter = getattr(error, "param", None)
+    if parameter is None:
+        return str(getattr(error, "option_name", None) or "")
+    options = [name for name in parameter.opts if name.startswith("-")]
+    return "/".join(options) or str(parameter.metavar or parameter.name.upper())
 
 
 def main() -> None:

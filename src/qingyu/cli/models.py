@@ -148,11 +148,11 @@ def add_head(
     require_onnx()
     from qingyu.build.add_heads import add_heads
     from qingyu.build.heads import described_heads
+    from qingyu.build.measure.agreement import told
 
     manifest = add_heads(bundle.find(model), heads, calibration, min_agreement)
     for name in described_heads(heads):
-        row = manifest.accuracy[name]
-        typer.echo(f"{name}  一致率 / agreement {row['agreement']:.2%} ({row['rows']})")
+        typer.echo(f"{name}  一致率 / agreement {told(manifest.accuracy[name])}")
 
 
 def _summary(manifest: Manifest) -> dict[str, Any]:

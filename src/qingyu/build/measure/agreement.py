@@ -15,6 +15,14 @@ from qingyu.numbers import FloatArray, log_softmax, sigmoid
 from qingyu.tasks.parts.labelling import entities
 
 ENOUGH_SPANS = 100
+# What is nearer to the reference than each precision is, the smallest first.
+HIGHER = {
+    "int4": ("int8", "fp16"),
+    "int7": ("int8", "fp16"),
+    "int8": ("fp16", "fp32"),
+    "bf16": ("fp16", "fp32"),
+    "fp16": ("fp32",),
+}
 NORMAL_95 = 1.96  # standard deviations on either side that hold 95 % of a normal distribution
 
 Report = dict[str, dict[str, Any]]
@@ -65,7 +73,14 @@ def interval(share: float, rows: int) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def require(report: Report, least: float) -> None:
+def told(row: dict[str, Any]) -> str:
+    """A head's agreement as a person reads it: what it was, and between which bounds it may be with
+    so many rows."""
+    low, high = interval(row["agreement"], row["rows"])
+    return f"{row['agreement']:.2%} (95 %: {low:.1%} – {high:.1%}, n={row['rows']})"
+
+
+def require(report: Report, least: float, precision: str) -> None:
     """Raises AgreementError where some head surely agrees with its reference less than `least`:
     where all of the 95 % interval around its share lies below, so that no refusal is chance."""
     for name, share in shares(report).items():
@@ -75,14 +90,16 @@ def require(report: Report, least: float) -> None:
             break
     else:
         return
+    higher = HIGHER.get(precision, ())
+    zh = f"换更高的精度（--precision {' 或 '.join(higher)}），" if higher else ""
+    en = f"try a higher precision (--precision {' or '.join(higher)}), " if higher else ""
     raise AgreementError(
         f"{name} 与参照的一致率为 {share:.2%}（{rows} 行，95% 区间 {low:.2%} 至 {high:.2%}），"
-        f"低于要求的 {least:.2%}，"
-        "没有写出任何文件。可以换更高的精度（int8、fp16），少剪一些，用 --calibration 给出与用途"
-        "相近的文本，或用 --min-agreement 放宽要求。",
+        f"低于要求的 {least:.2%}，没有写出任何文件。可以{zh}剪过的话少剪一些，用 --calibration "
+        "给出与用途相近的文本，或用 --min-agreement 放宽要求。",
         f"{name} agrees with its reference in {share:.2%} ({rows} rows, 95 % interval {low:.2%} to "
-        f"{high:.2%}), below the {least:.2%} required; nothing was written. Try a higher precision "
-        "(int8, fp16), prune less, give texts like yours by --calibration, or allow less by "
+        f"{high:.2%}), below the {least:.2%} required; nothing was written. You may {en}prune "
+        "less where you prune, give texts like yours by --calibration, or allow less by "
         "--min-agreement.",
     )
 

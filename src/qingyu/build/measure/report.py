@@ -9,6 +9,7 @@ from typing import Any
 
 from qingyu import bundle
 from qingyu.build.measure import footprint
+from qingyu.build.measure.agreement import told
 
 LENGTHS = (16, 32, 128)
 
@@ -54,12 +55,12 @@ class Report:
             if name == "hidden":
                 rows.append(("隐状态余弦 hidden cosine", "1", f"{row['cosine']:.5f}"))
                 continue
-            share = f"{row['agreement']:.2%} ± {row['error']:.2%}"
+            share = told(row)
             if "kl" in row:
                 share += f", KL {row['kl']:.4f}"
             if "span_f1" in row:
                 share += f", F1 {row['span_f1']:.2%} / {row['spans']}"
-            rows.append((f"{name} 一致 agreement", "100%", f"{share} (n={row['rows']})"))
+            rows.append((f"{name} 一致 agreement", "100%", share))
         return rows
 
 

@@ -96,11 +96,14 @@ class TextFormatter(Formatter):
 
 
 def set_up_logging(kind: str, level: str, *, texts: bool = False) -> None:
-    """Our loggers, uvicorn's and asyncio's to standard error, in one form.
+    """Our loggers, uvicorn's and asyncio's to standard error, in one form: lines for people where
+    `kind` is "text", or "auto" and a person sees them, else JSON.
 
     `texts`: what users wrote may be written, messages of exceptions included.
     """
     handler = logging.StreamHandler(sys.stderr)
+    if kind == "auto":
+        kind = "text" if sys.stderr.isatty() else "json"
     made = JsonFormatter if kind == "json" else TextFormatter
     handler.setFormatter(made(messages=texts))
     for name in ("qingyu", "uvicorn", "asyncio"):
