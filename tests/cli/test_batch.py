@@ -10,7 +10,7 @@ import pytest
 
 import qingyu
 from qingyu.cli import run
-from qingyu.cli.batch import ProgressLine
+from qingyu.cli.progress import ProgressLine
 from qingyu.jobs.runner import Progress
 
 
@@ -72,3 +72,57 @@ def test_the_line_of_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert "25%" in said
     assert "left 0:00:30" in said
     assert "续接 100" in said
+
+
+def test_blank_lines_of_a_checked_text(tmp_path: Path) -> None:
+    """A text that is checked as a text keeps its paragraphs apart."""
+    (tmp_path / "in.txt").write_text("今天天气真好。\n\n他的身体很健康。\n", "utf-8")
+    assert run(["batch", "check", str(tmp_path / "in.txt"), str(tmp_path / "out.txt")]) == 0
+    assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "in.txt").read_bytes()
+
+
+def test_progress_before_the_first_window(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said at once what is read, and texts are counted while no window is written."""
+    monkeypatch.setattr("qingyu.cli.progress.LOG_SECONDS", 0.0)
+    (tmp_path / "in.txt").write_text("一\n二\n", "utf-8")
+    assert run(["batch", "embed", str(tmp_path / "in.txt"), str(tmp_path / "out.jsonl")]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("开始 / begun: in.txt")
+    assert said[1:3] == ["已答 / answered: 1", "已答 / answered: 2"]
+    assert said[-1].startswith("完成 / done: 2")
+
+
+@pytest.mark.parametrize("windows", [0, 1])
+def test_an_interrupted_job_says_how_it_goes_on(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    windows: int,
+) -> None:
+    """Ctrl-C tells what is written and what is left, and the same command goes on from there."""
+    (tmp_path / "in.txt").write_text("今天天气真好。\n" * 640, "utf-8")  # asked once
+    command = ["batch", "embed", str(tmp_path / "in.txt"), str(tmp_path / "out.jsonl")]
+    shown: list[Progress] = []
+
+    def interrupting(line: ProgressLine, progress: Progress) -> None:
+        line._last = progress
+        shown.append(progress)
+        if len(shown) == windows:
+            raise KeyboardInterrupt
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        if windows:
+            patched.setattr(ProgressLine, "show", interrupting)
+        else:
+            patched.setattr(ProgressLine, "counted", interrupted)
+        assert run(command) == 130
+    said = capsys.readouterr().err
+    assert "the same command" in said
+    assert ("stopped: 512 rows are written, about 20% is left" in said) is bool(windows)
+    assert run(command) == 0
+    assert len((tmp_path / "out.jsonl").read_text("utf-8").splitlines()) == 640

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -15,16 +13,14 @@ import typer
 
 from qingyu import bundle
 from qingyu.cli import console
+from qingyu.cli.progress import ProgressLine
 from qingyu.cli.texts import ModelName, Threads
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
     from qingyu.jobs.columns import Inputs
-    from qingyu.jobs.runner import Compute, Progress
+    from qingyu.jobs.runner import Compute
     from qingyu.jobs.windows import Answering
-
-TERMINAL_SECONDS = 0.5
-LOG_SECONDS = 30.0
 
 
 def batch(
@@ -38,7 +34,8 @@ def batch(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="CSV TSV JSONL TXT Parquet XLSX（及 .gz .zst）、目录、通配 / File, folder, glob.",
+            help="CSV TSV JSONL JSON TXT Parquet XLSX（及 .gz .zst）、目录、通配 / File, folder, "
+            "glob.",
         ),
     ],
     output: Annotated[
@@ -130,8 +127,13 @@ def batch(
         force=force,
     )
     line = ProgressLine()
-    with _computing(task, parameters, model, threads, ray, slots) as compute:
-        done = runner.run(job, compute, report=line.show)
+    line.begin(layout)
+    try:
+        with _computing(task, parameters, model, threads, ray, slots, line) as compute:
+            done = runner.run(job, compute, report=line.show)
+    except KeyboardInterrupt:
+        line.stopped(layout)
+        raise
     line.end(done)
     if done.failed:
         console.note(
@@ -149,6 +151,7 @@ def _computing(
     threads: int | None,
     ray: str | None,
     slots: int | None,
+    line: ProgressLine,
 ) -> Iterator[Compute]:
     if ray is not None:
         from qingyu.scale.batch import computing
@@ -165,16 +168,23 @@ def _computing(
 
     # A batch a thread rather than all threads on a batch: none waits for another.
     lanes = thread_count(threads)
-    with (
-        closing(qingyu.load(model, threads=1)) as loaded,
-        ThreadPoolExecutor(lanes) as pool,
-    ):
-        ask = asking(loaded, task, parameters, pool.map)
+    pool = ThreadPoolExecutor(lanes)
+    with closing(qingyu.load(model, threads=1)) as loaded, _ended(pool):
+        ask = line.counted(asking(loaded, task, parameters, pool.map))
 
         def answering(inputs: Inputs) -> Answering:
             return Answering(ask, inputs)
 
         yield locally(answering, ahead=lanes)  # work for all of them while one is written
+
+
+@contextmanager
+def _ended(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """What is not begun is given up, so that an interrupted job ends at once."""
+    try:
+        yield
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _parameters(labels: str | None, top_k: int | None, options: list[str] | None) -> dict[str, Any]:
@@ -202,54 +212,3 @@ def _check_encoding(encoding: str) -> None:
         "".encode("utf-8" if encoding == "auto" else encoding)
     except LookupError as error:
         raise InputError(f"没有编码 {encoding}。", f"There is no encoding {encoding}.") from error
-
-
-class ProgressLine:
-    """How many rows, how fast, how long still: one line on a terminal, now and then in a log."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._told = self._began
-        self._first: Progress | None = None
-        self._terminal = sys.stderr.isatty()
-
-    def show(self, progress: Progress) -> None:
-        self._first = self._first or progress
-        now = time.monotonic()
-        if now - self._told >= (TERMINAL_SECONDS if self._terminal else LOG_SECONDS):
-            self._told = now
-            self._say(self._line(progress, now), end="" if self._terminal else "\n")
-
-    def end(self, progress: Progress) -> None:
-        seconds = time.monotonic() - self._began
-        fresh = progress.rows - progress.resumed
-        before = f"，其中续接 {progress.resumed}" if progress.resumed else ""
-        self._say(
-            f"完成 / done: {progress.rows} 行 rows{before}，{seconds:.1f} s，"
-            f"{fresh / max(seconds, 1e-9):.0f} 行/秒 rows/s"
-        )
-
-    def _line(self, progress: Progress, now: float) -> str:
-        seconds = max(now - self._began, 1e-9)
-        rate = (progress.rows - progress.resumed) / seconds
-        text = f"{progress.rows} 行 rows，{rate:.0f} 行/秒 rows/s"
-        if progress.failed:
-            text += f"，坏行 bad {progress.failed}"
-        # Time left by what this run has read; its first window tells where it began.
-        if self._first is not None and progress.total_bytes:
-            read = progress.read_bytes - self._first.read_bytes
-            left = progress.total_bytes - progress.read_bytes
-            text += f"，{progress.read_bytes / progress.total_bytes:.0%}"
-            if read > 0:
-                text += f"，剩余 left {_duration(left * seconds / read)}"
-        return text
-
-    def _say(self, text: str, end: str = "\n") -> None:
-        start = "\r\x1b[K" if self._terminal else ""
-        print(start + text, end=end, file=sys.stderr, flush=True)
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import FileError, OutputExistsError
 from .output import part_of
-from .sources import FORMATS, Source, format_of
+from .sources import FORMATS, READ_ONLY, Source, format_of, output_format_of, written_as
 
 SIDES = (".part", ".table", ".checkpoint", ".lock", ".new")
 ERRORS = ".errors.jsonl"
@@ -86,8 +86,11 @@ def lay_out(
         kind, compression = format_of(path)
         target = root / _renamed(path.relative_to(base), to) if into_folder else root
         target = Path(os.path.realpath(target))
-        source = Source(path, kind, compression, **reading)
-        pieces.append(FileTask(source, target, *format_of(target)))
+        written = output_format_of(target)
+        source = Source(
+            path, kind, compression, blank=kind == written[0] == "txt", **reading
+        )  # so that lines stand beside lines
+        pieces.append(FileTask(source, target, *written))
     _check(pieces)
     for piece in pieces:
         _make_folder(piece.output.parent)
@@ -116,7 +119,8 @@ def inputs_of(wanted: str) -> tuple[Path, list[Path]]:
     path = Path(wanted)
     if path.is_dir():
         inside = [one for one in path.rglob("*") if _readable(one.relative_to(path), one)]
-        return path, sorted(inside)
+        # JSON in a folder of tables is seldom one of them; a pattern names it.
+        return path, sorted(one for one in inside if format_of(one)[0] not in READ_ONLY)
     if path.exists():
         return path.parent, [path]
     if glob.has_magic(wanted):
@@ -144,7 +148,7 @@ def _readable(relative: Path, path: Path) -> bool:
 
 def _renamed(path: Path, to: str | None) -> Path:
     if to is None:
-        return path
+        return path.with_name(written_as(path.name))
     stem = path.name
     while Path(stem).suffix.lower() in {*FORMATS, ".gz", ".zst"}:
         stem = Path(stem).stem

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from .delimited import DelimitedReader
-from .errors import RowError
+from .errors import FileError, RowError
+from .json_array import ArrayReader
 from .lines import Line
 from .rows import CELL_BYTES, BadRow, Position, Row, raw_or_place
 from .sources import Reader, Source
@@ -32,17 +34,43 @@ def open_reader(source: Source, position: Position | None = None) -> Reader:
         from .workbook import WorkbookReader
 
         return WorkbookReader(source, position)
+    if source.format == "json" and _is_array(source):
+        return ArrayReader(source, position, _parse_json)
     return LineReader(source, position)
 
 
+def _is_array(source: Source) -> bool:
+    """Whether a file called .json is one array; otherwise it is an object a line. Raises FileError
+    where it is neither."""
+    file = TextFile(source)
+    try:
+        with file.told():
+            start = "".join(islice(file.pieces(), 1)).lstrip()
+            if not start.startswith("["):
+                line = next(file.lines(), None)
+                try:
+                    json.loads(line.text if line else "")
+                except ValueError as error:
+                    raise FileError(
+                        "不是 JSON 数组，也不是每行一个对象。",
+                        "is no JSON array, nor an object on each line.",
+                    ) from error
+                return False
+    finally:
+        file.close()
+    return True
+
+
 class LineReader:
-    """TXT and JSONL. Blank lines are no rows."""
+    """TXT and JSONL. Blank lines are no rows, unless `source.blank` says so."""
 
     def __init__(self, source: Source, position: Position | None = None) -> None:
         self._file = TextFile(source)
         self._lines = self._file.lines(position)
-        self._parse = _parse_json if source.format == "jsonl" else _parse_text
-        self.columns: list[str] = [] if source.format == "jsonl" else [TEXT]
+        self._blank = source.blank
+        is_json = source.format in ("json", "jsonl")
+        self._parse = _parse_json if is_json else _parse_text
+        self.columns: list[str] = [] if is_json else [TEXT]
 
     @property
     def position(self) -> Position:
@@ -57,7 +85,7 @@ class LineReader:
             for line in self._lines:
                 if line.error is not None:
                     yield bad_line(line, line.error)
-                elif not line.text.isspace():
+                elif self._blank or not line.text.isspace():
                     yield self._parse(line)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from qingyu.errors import InputError
+from qingyu.errors import EmptyTextError, InputError
 
 from .checkpoint import JobCheckpoint, read_checkpoint
 from .columns import Inputs, choose, names_of
@@ -30,7 +30,8 @@ from .tables import plain
 from .windows import Answered, Answering, Limits, Window, answer_all, read_windows
 from .writers import Writer, writer
 
-VERSION = 3
+VERSION = 4
+BLANK = b"\n"  # a blank line of TXT, written as TXT
 
 
 @dataclass(frozen=True)
@@ -248,6 +249,9 @@ class _Run:
         good: list[bytes] = []
         refused: list[bytes] = []
         for row, outcome in zip(answered.window.rows, answered.outcomes, strict=True):
+            if piece.source.blank and isinstance(outcome, EmptyTextError):
+                good.append(BLANK)
+                continue
             if isinstance(outcome, InputError):
                 error = outcome
             elif isinstance(row, BadRow):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,13 @@ FORMATS = {
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".txt": "txt",
     ".text": "txt",
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+READ_ONLY = frozenset({"json"})  # an array ends where nothing can be added
 TABLES = frozenset({"parquet", "xlsx"})  # compressed inside
 ENDINGS_OF_FILES = (
     *FORMATS,
@@ -39,6 +42,8 @@ class Source:
     `header_row` is where the table begins, counted from 1; `sheet` a sheet's name, or its number
     from 1; `quotes` says that TSV has quotes as CSV has them.
 
+    `blank` says that blank lines of TXT are rows, kept as they are.
+
     `max_expansion` is how many bytes one stored byte may unpack to, beyond the first 64 MB; None
     is any number. `name` is what errors call the file, where that is not its path.
     """
@@ -51,6 +56,7 @@ class Source:
     header_row: int = 1
     sheet: str = ""
     quotes: bool = False
+    blank: bool = False
     max_row_bytes: int = MAX_ROW_BYTES
     max_expansion: int | None = None
     name: str = ""
@@ -95,6 +101,23 @@ def format_of(path: Path) -> tuple[str, str]:
     if compression and kind in TABLES:
         raise FileError(f"{path.name} 不必再压缩。", f"{path.name} needs no further compression.")
     return kind, compression
+
+
+def output_format_of(path: Path) -> tuple[str, str]:
+    """(format, compression) by the name of what is to be written. Raises FileError."""
+    kind, compression = format_of(path)
+    if kind in READ_ONLY:
+        raise FileError(
+            f"{path.name}：JSON 数组只能读，请改写成 {written_as(path.name)}。",
+            f"{path.name}: a JSON array is read only; write {written_as(path.name)} instead.",
+        )
+    return kind, compression
+
+
+def written_as(name: str) -> str:
+    """What a file's answers are called when nothing else is said: the same, but a JSON array's are
+    in lines."""
+    return re.sub(r"\.json(?=\.|$)", ".jsonl", name, flags=re.IGNORECASE)
 
 
 def known_ending(wanted: str) -> str:

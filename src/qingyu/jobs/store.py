@@ -39,7 +39,7 @@ from .lock import Lock
 from .output import sync_folder
 from .records import ENDED, LISTED, OPEN, Bounds, JobRecord, record
 from .runner import Progress
-from .sources import format_of, known_ending
+from .sources import format_of, known_ending, output_format_of
 
 DAY = 86_400.0
 UPLOAD_SECONDS = DAY
@@ -74,6 +74,7 @@ class Store:
         """
         format_of(Path(name))
         output = known_ending(output).removeprefix(".")
+        output_format_of(Path(f"output.{output}"))
         text = json.dumps(request, ensure_ascii=False)
         if len(text.encode("utf-8", "surrogatepass")) > LARGEST_REQUEST:
             raise InputError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
-from qingyu.text.encodings import WIDE
+from qingyu.text.encodings import MARK, WIDE
 
 from .compression import bounded, damaged, opened
+from .errors import FileError
 from .lines import SAMPLE_BYTES, Lines, detect_encoding
 from .opening import closing_on_error, open_regular, told
 from .rows import Position
@@ -67,6 +69,23 @@ class TextFile:
             else:
                 stream.seek(position.byte)
         return Lines(stream, encoding, self.source.max_row_bytes, position)
+
+    def pieces(self) -> Iterator[str]:
+        """The whole text, piece by piece, without a mark. Raises FileError."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        stream, begun = self._stream(), False
+        while True:
+            data = stream.read(PIECE_BYTES)
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                name = self.encoding
+                raise FileError(f"不是有效的 {name} 编码。", f"is not valid {name}.") from error
+            if text:
+                yield text if begun else text.removeprefix(MARK)
+                begun = True
+            if not data:
+                return
 
     @property
     def read_bytes(self) -> int:

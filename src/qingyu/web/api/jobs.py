@@ -23,6 +23,7 @@ from qingyu.jobs.errors import (
     TooManyBytesError,
 )
 from qingyu.jobs.records import ENDED, Bounds, JobRecord, ending_of
+from qingyu.jobs.sources import written_as
 from qingyu.jobs.store import Store
 from qingyu.service.job_answers import JobAnswers
 from qingyu.service.job_worker import JobWorker
@@ -133,7 +134,7 @@ async def create(request: Request) -> Response:
         context_of(request).client,
         Path(wanted.name).name,
         stored,
-        wanted.output or ending_of(wanted.name),
+        wanted.output or written_as(ending_of(wanted.name)),
         jobs.bounds,
     )
     return _answer(job, 201)
