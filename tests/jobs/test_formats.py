@@ -62,7 +62,7 @@ def test_tsv_jsonl_and_txt_come_out_as_each_other(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "b.csv")[0] == "n,text,result,perplexity"
     (tmp_path / "in.txt").write_text("你好\n\n再见啊\n")
     done(tmp_path / "in.txt", tmp_path / "c.txt")
-    assert rows_of(tmp_path / "c.txt") == ["2.000000", "3.000000"]
+    assert rows_of(tmp_path / "c.txt") == ["2.000000", "", "3.000000"]
 
 
 def test_compressed_files(tmp_path: Path) -> None:
