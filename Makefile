@@ -10,10 +10,13 @@ INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 REFERENCE := .venv-reference
 HEAVY := .venv-heavy
+EXTRAS := build,files,hub
+GROUPS := --group test --group lint --group deploy
+comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size reference screenshots readme test-heavy test-reference clean
+.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size lock reference screenshots readme test-heavy test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +58,13 @@ instructions: $(TESTABLE) ## instructions an answer takes, by valgrind, against 
 install-size: $(INSTALLED) ## what a clean environment weighs, and how long `import qingyu` takes
 	$(BIN)/python bench/install_size.py
 
+lock: $(TESTABLE) ## constraints.txt anew: the newest versions that fit together
+	@$(PIP) install 'uv>=0.5'
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
+	  pyproject.toml $(foreach extra,$(subst $(comma), ,$(EXTRAS)),--extra $(extra)) $(GROUPS) -o constraints.new
+	@{ head -1 constraints.txt; cat constraints.new; } > constraints.all
+	@mv constraints.all constraints.txt && rm constraints.new
+
 reference: $(TESTABLE) ## the reference pages of the manual, from --help, OpenAPI and docstrings
 	$(BIN)/python docs/reference.py
 
@@ -74,7 +84,7 @@ clean: ## remove the environment and what was built
 	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "需要 Python 3.10 以上 / Python 3.10 or newer is needed")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 / Python 3.11 or newer is needed")'
 	@echo "创建虚拟环境 / making $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
@@ -84,10 +94,10 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 	@touch $@
 
 # Dependency groups need pip 25.1, newer than what many a Python brings.
-$(TESTABLE): pyproject.toml | $(BIN)/python
+$(TESTABLE): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "安装测试所需 / installing what the tests need into $(VENV)"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install -e '.[build,files,hub]' --group test --group lint --group deploy
+	@$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]' $(GROUPS)
 	@touch $@ $(INSTALLED)
 
 $(HEAVY)/.installed: training/requirements.txt pyproject.toml
