@@ -41,22 +41,22 @@ wheel: $(TESTABLE) ## dist/qingyu-*.whl
 	@ls -l dist/*.whl
 
 bench: $(TESTABLE) ## one short sentence, in the model and over HTTP
-	$(BIN)/python bench/single.py
+	$(BIN)/python -m bench.single
 
 load: $(TESTABLE) ## many clients against one service on this machine
-	$(BIN)/python bench/load.py
+	$(BIN)/python -m bench.load
 
 peers: $(TESTABLE) ## every figure of docs/performance.md, side by side with peers (CHECKPOINT=, TEXTS=); an hour
-	$(BIN)/python bench/peers/everything.py $(CHECKPOINT) --texts $(TEXTS)
+	$(BIN)/python -m bench.peers.everything $(CHECKPOINT) --texts $(TEXTS)
 
 bench-report: $(TESTABLE) ## docs/performance.md from bench/results
-	$(BIN)/python bench/peers/report.py bench/results
+	$(BIN)/python -m bench.peers.report bench/results
 
 instructions: $(TESTABLE) ## instructions an answer takes, by valgrind, against the committed baseline
-	$(BIN)/python bench/instructions.py
+	$(BIN)/python -m bench.instructions
 
 install-size: $(INSTALLED) ## what a clean environment weighs, and how long `import qingyu` takes
-	$(BIN)/python bench/install_size.py
+	$(BIN)/python -m bench.install_size
 
 lock: $(TESTABLE) ## constraints.txt anew: the newest versions that fit together
 	@$(PIP) install 'uv>=0.5'

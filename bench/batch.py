@@ -1,7 +1,7 @@
 """`qingyu batch` over many short lines: rate, memory, and three kills that change nothing.
 
-    python bench/batch.py --lines 60000 --distinct 6000
-    python bench/batch.py --lines 2000 --distinct 500 --cell 262144   # half a gigabyte, unpacked
+    python -m bench.batch --lines 60000 --distinct 6000
+    python -m bench.batch --lines 2000 --distinct 500 --cell 262144   # half a gigabyte, unpacked
 
 The file is written twice: once undisturbed, once by a process killed with SIGKILL at three random
 moments and started again each time. Both outputs must be the same bytes. Memory is the highest
@@ -25,73 +25,16 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import sentences
 from qingyu.machine import peak_bytes
 
-SUBJECTS = [
-    "天气",
-    "路上",
-    "公园",
-    "学校",
-    "公司",
-    "车站",
-    "商店",
-    "饭馆",
-    "图书馆",
-    "电影院",
-    "医院",
-    "机场",
-    "海边",
-    "山里",
-    "村里",
-    "城里",
-]
-TIMES = [
-    "今天",
-    "昨天",
-    "明天",
-    "早上",
-    "中午",
-    "晚上",
-    "周末",
-    "春天",
-    "夏天",
-    "秋天",
-    "冬天",
-    "刚才",
-    "以前",
-    "最近",
-    "现在",
-    "去年",
-]
-ENDS = [
-    "很多人",
-    "很安静",
-    "很热闹",
-    "下着雨",
-    "开着花",
-    "排着队",
-    "在修路",
-    "打折了",
-    "人不多",
-    "有点冷",
-    "有点热",
-    "真漂亮",
-]
 TASKS = {"fill": [], "zero-shot": ["-l", "天气,出行,购物"]}
 POLL_SECONDS = 0.05
 
 
 def write_lines(path: Path, lines: int, distinct: int, masked: bool, cell: int = 0) -> None:
     chance = random.Random(0)
-    texts = set()
-    while len(texts) < distinct:
-        text = f"{chance.choice(TIMES)}{chance.choice(SUBJECTS)}{chance.choice(ENDS)}"
-        text += f"，{chance.randrange(1000)}号{chance.choice('店楼门路线')}"
-        if masked:
-            at = chance.randrange(len(text))
-            text = f"{text[:at]}[MASK]{text[at + 1 :]}"
-        texts.add(text)
-    pool = sorted(texts)
+    pool = sentences.distinct(distinct, chance, masked=masked)
     chosen = pool + [chance.choice(pool) for _ in range(lines - distinct)]
     chance.shuffle(chosen)
     kept = chance.randbytes(cell // 4).hex() * 2

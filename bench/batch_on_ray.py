@@ -1,6 +1,6 @@
 """A batch job plainly and on Ray clusters of this machine, in turns: rates, start-up, ratios.
 
-    python bench/batch_on_ray.py --lines 20000 --rounds 2
+    python -m bench.batch_on_ray --lines 20000 --rounds 2
 
 Needs Ray (`pip install 'qingyu[ray]'`) and two cores. Four ways, each a command of its own over the
 same distinct lines: one process with two threads; a cluster of one node with two CPUs; of two nodes
@@ -31,7 +31,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from batch import write_lines
+from bench.batch import write_lines
+from bench.processes import cpu_seconds, family
 
 PLAIN = "plain, 2 threads"
 CLUSTERS = {"1 node x 2 CPUs": (2,), "2 nodes x 1 CPU": (1, 1), "1 node x 1 CPU": (1,)}
@@ -54,23 +55,6 @@ def cluster(cpus: tuple[int, ...]) -> Iterator[str]:
         made.shutdown()
 
 
-def cpu_seconds() -> float:
-    """Of this process and all that live below it, clusters included."""
-    parents: dict[int, int] = {}
-    spent: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        parents[int(folder.name)] = int(fields[1])
-        spent[int(folder.name)] = int(fields[11]) + int(fields[12])
-    family = {os.getpid()}
-    while more := {one for one, parent in parents.items() if parent in family} - family:
-        family |= more
-    return sum(spent[one] for one in family) / os.sysconf("SC_CLK_TCK")
-
-
 def run(command: list[str], output: Path, lines: int) -> dict[str, float]:
     """Run to the end, looking at the checkpoint meanwhile."""
     output.unlink(missing_ok=True)
@@ -84,7 +68,7 @@ def run(command: list[str], output: Path, lines: int) -> dict[str, float]:
         except (OSError, ValueError):
             rows = 0
         if rows > seen[-1][1]:
-            seen.append((time.perf_counter() - began, rows, cpu_seconds()))
+            seen.append((time.perf_counter() - began, rows, cpu_seconds(family(os.getpid()))))
         time.sleep(POLL_SECONDS)
     seconds = time.perf_counter() - began
     if process.returncode:

@@ -1,6 +1,6 @@
 """How much of a batch job's CPU time is the model's, and how many lines a core answers a second.
 
-    python bench/batch_share.py --lines 3000
+    python -m bench.batch_share --lines 3000
 
 Distinct short lines, one thread, by CPU time, so that other work on the machine hardly matters. The
 rest is reading, tokenising, ranking candidates, and writing.
@@ -12,11 +12,11 @@ import argparse
 import json
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from batch import write_lines
-
 import qingyu
+from bench.batch import write_lines
 from qingyu.engine.batch import Feeds
 from qingyu.engine.session import Session
 from qingyu.jobs.local import asking
@@ -42,7 +42,7 @@ def main() -> None:
         spent += time.thread_time() - began
         return found
 
-    Session.run = timed  # type: ignore[method-assign]
+    Session.run = timed  # type: ignore[method-assign, assignment]
     model = qingyu.load(threads=1)
     for task, parameters in TASKS.items():
         with tempfile.TemporaryDirectory() as name:
@@ -51,7 +51,7 @@ def main() -> None:
             job = Job(task, lay_out(str(folder / "in.csv"), folder / "out.csv"))
             ask = asking(model, task, parameters)
             spent, began = 0.0, time.process_time()
-            run(job, locally(lambda inputs, ask=ask: Answering(ask, inputs)))
+            run(job, locally(partial(Answering, ask)))
             cpu = time.process_time() - began
         told = {"lines": lines, "lines_per_cpu_second": round(lines / cpu)}
         print(json.dumps({"task": task, **told, "model_share": round(spent / cpu, 3)}))

@@ -1,6 +1,6 @@
 """Build a BERT-base-shaped checkpoint (random, made on the spot) and say what it costs.
 
-    python bench/build_cost.py [--only int8 int4 fp16 int4-8000] [--build OPTION ...]
+    python -m bench.build_cost [--only int8 int4 fp16 int4-8000] [--build OPTION ...]
 
 Seconds and peak memory of `qingyu build`, verification included, over all its processes; the
 bundle's size; and what `qingyu serve` keeps resident after answering, each beside what it may be.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import resource
 import subprocess
 import sys
@@ -21,17 +20,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from figures import describe, resident_megabytes
+
+from bench.figures import describe
+from bench.processes import family, proportional_megabytes, resident_megabytes
+from bench.serving import qingyu_serving
 
 QINGYU = [sys.executable, "-m", "qingyu"]
+VOCABULARY, HIDDEN, WIDE, LAYERS = 21128, 768, 3072, 12
 BASE = {
     "architectures": ["BertForMaskedLM"],
     "model_type": "bert",
-    "vocab_size": 21128,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
+    "vocab_size": VOCABULARY,
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": LAYERS,
     "num_attention_heads": 12,
-    "intermediate_size": 3072,
+    "intermediate_size": WIDE,
     "hidden_act": "gelu",
     "max_position_embeddings": 512,
     "type_vocab_size": 2,
@@ -75,7 +78,7 @@ class Cost:
 
 def shapes() -> dict[str, tuple[int, ...]]:
     """The tensors of google-bert/bert-base-chinese, less its pooler."""
-    hidden, wide, words = BASE["hidden_size"], BASE["intermediate_size"], BASE["vocab_size"]
+    hidden, wide, words = HIDDEN, WIDE, VOCABULARY
     found: dict[str, tuple[int, ...]] = {
         "bert.embeddings.word_embeddings.weight": (words, hidden),
         "bert.embeddings.position_embeddings.weight": (512, hidden),
@@ -88,7 +91,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
 
     norms = ["bert.embeddings.LayerNorm", "cls.predictions.transform.LayerNorm"]
     linear("cls.predictions.transform.dense", hidden, hidden)
-    for index in range(BASE["num_hidden_layers"]):
+    for index in range(LAYERS):
         stem = f"bert.encoder.layer.{index}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             linear(f"{stem}.attention.{part}", hidden, hidden)
@@ -106,7 +109,7 @@ def write_checkpoint(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(BASE), "utf-8")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words += [chr(0x4E00 + i) for i in range(20_000)]
-    words += [f"##{i}" for i in range(BASE["vocab_size"] - len(words))]
+    words += [f"##{i}" for i in range(VOCABULARY - len(words))]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
     draw = np.random.default_rng(0)
     header, offset = {}, 0
@@ -122,36 +125,13 @@ def write_checkpoint(folder: Path) -> None:
             file.write((values + ("LayerNorm.weight" in name)).astype("<f4").tobytes())
 
 
-def tree_megabytes(pid: int) -> float:
-    """Proportional set size of a process and its children, in MB: shared pages count once."""
-    total = 0.0
-    for one in (pid, *children(pid)):
-        try:
-            text = Path(f"/proc/{one}/smaps_rollup").read_text("ascii")
-        except OSError:
-            continue
-        total += sum(int(kb) for kb in re.findall(r"^Pss:\s+(\d+)", text, re.M)) * 1024 / 1e6
-    return total
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    try:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            for child in task.read_text("ascii").split():
-                found += [int(child), *children(int(child))]
-    except OSError:  # it has just ended
-        pass
-    return found
-
-
 def build(source: Path, out: Path, options: list[str]) -> Cost:
     """Run `qingyu build` and watch it. What it prints goes through."""
     command = [*QINGYU, "build", str(source), "-o", str(out), *options]
     start, used, peak = time.perf_counter(), cpu_seconds(), 0.0
     with subprocess.Popen(command) as running:
         while running.poll() is None:
-            peak = max(peak, tree_megabytes(running.pid))
+            peak = max(peak, proportional_megabytes(family(running.pid)))
             time.sleep(POLL)
     if running.returncode:
         sys.exit(running.returncode)
@@ -166,28 +146,14 @@ def cpu_seconds() -> float:
 
 def serving_megabytes(bundle: Path) -> float:
     """Resident memory of `qingyu serve` after some answers."""
-    command = [*QINGYU, "serve", "--port", "0", "--model", str(bundle)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
-        try:
-            base = address(running)
-            for length in (8, 30, 120):
-                body = json.dumps({"text": "天" * length + "[MASK]"}).encode()
-                request = urllib.request.Request(  # noqa: S310 our own server
-                    f"{base}/v1/fill-mask", body, {"Content-Type": "application/json"}
-                )
-                urllib.request.urlopen(request, timeout=60).read()  # noqa: S310
-            return resident_megabytes(running.pid)
-        finally:
-            running.terminate()
-
-
-def address(running: subprocess.Popen[str]) -> str:
-    assert running.stderr is not None
-    for line in running.stderr:
-        found = re.search(r"http://[\d.]+:\d+", line)
-        if found:
-            return found.group()
-    raise SystemExit("the service did not start")
+    with qingyu_serving("--model", str(bundle), stderr=subprocess.DEVNULL) as (pid, port):
+        for length in (8, 30, 120):
+            body = json.dumps({"text": "天" * length + "[MASK]"}).encode()
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1/fill-mask", body, {"Content-Type": "application/json"}
+            )
+            urllib.request.urlopen(request, timeout=60).read()  # noqa: S310
+        return resident_megabytes(pid)
 
 
 def told(value: float, limit: int | None, digits: int = 0) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnxruntime
 
 import qingyu
-from qingyu.machine import available_cpus, read_cpu, resident_bytes
+from qingyu.machine import available_cpus, read_cpu
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,8 +37,3 @@ def milliseconds(seconds: Sequence[float]) -> str:
         f"median {statistics.median(ordered) * 1e3:.2f} ms, P95 {p95 * 1e3:.2f} ms, "
         f"best {ordered[0] * 1e3:.2f} ms (n={len(ordered)})"
     )
-
-
-def resident_megabytes(pid: int) -> float:
-    """Resident memory of a process now, in MB (Linux)."""
-    return resident_bytes(pid) / 1e6

@@ -43,8 +43,8 @@ def main() -> None:
         environment = Path(folder) / "venv"
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         python = environment / "bin" / "python"
-        pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-        subprocess.run([*pip, "install", ROOT], check=True)
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        subprocess.run([*pip, "install", str(ROOT)], check=True)
 
         (packages,) = environment.glob("lib/python*/site-packages")
         parts = {

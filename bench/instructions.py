@@ -1,7 +1,7 @@
 """Instructions one answer takes, counted by valgrind: a check of speed that load cannot disturb.
 
     make instructions                       against bench/instructions.json; fails above TOLERANCE
-    .venv/bin/python bench/instructions.py --write     a new baseline, after a change meant to be
+    .venv/bin/python -m bench.instructions --write     a new baseline, after a change meant to be
 
 One text, one thread, the model inside the package. A process that answers once and one that answers
 more often are counted, and the difference divided: loading and start-up fall out. Valgrind's

@@ -1,8 +1,8 @@
 """Many clients against one service on this machine: throughput, latency, CPU, memory, errors.
 
     make load
-    .venv/bin/python bench/load.py --model BUNDLE --length 16 --out out/load
-    .venv/bin/python bench/load.py --url http://127.0.0.1:5000 --path /predict --pid 1234
+    .venv/bin/python -m bench.load --model BUNDLE --length 16 --out out/load
+    .venv/bin/python -m bench.load --url http://127.0.0.1:5000 --path /predict --pid 1234
 
 Without --url a service is started, with its cache off so that every request is computed, and ended
 afterwards. Client processes run on the same cores. Users ask again as soon as they are answered;
@@ -12,11 +12,9 @@ one that is refused (429) waits as Retry-After says, give or take half.
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,15 +22,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from figures import ROOT, describe
-from load_client import Plan, Tally, run
-from load_plot import plot
-from serving import free_port, running
-
-from qingyu.machine import resident_bytes
+from bench.figures import describe
+from bench.load_client import Plan, Tally, run
+from bench.load_plot import plot
+from bench.processes import cpu_seconds, family, resident_megabytes
+from bench.sentences import corpus
+from bench.serving import qingyu_serving
 
 LEVELS = (1, 4, 8, 16, 64, 256)
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,6 @@ class Row:
     cpu: float
     client_cpu: float
     rss_mb: float
-
-
-def corpus() -> str:
-    """Chinese text to cut pieces from: characters only, so that one is one token."""
-    lines = (ROOT / "tests/golden/sentences.txt").read_text(encoding="utf-8")
-    return "".join(letter for letter in lines if "\u4e00" <= letter <= "\u9fff")
 
 
 def measure(options: argparse.Namespace, users: int, pids: list[int]) -> Row:
@@ -96,7 +87,9 @@ def measure(options: argparse.Namespace, users: int, pids: list[int]) -> Row:
         pool.join()
     after = os.times()
     client = after.children_user + after.children_system - own.children_user - own.children_system
-    return summed(users, tallies, options.seconds, used / spent, client / spent, rss_mb(pids))
+    return summed(
+        users, tallies, options.seconds, used / spent, client / spent, resident_megabytes(*pids)
+    )
 
 
 def summed(
@@ -126,51 +119,17 @@ def summed(
     )
 
 
-def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    found = [pid]
-    for one in found:
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
-def rss_mb(pids: list[int]) -> float:
-    return sum(map(resident_bytes, pids)) / 1e6
-
-
 @contextmanager
 def service(options: argparse.Namespace) -> Iterator[int]:
     """The process to measure: one of our own, or the one named by --pid."""
     if options.url:
         yield options.pid or os.getpid()
         return
-    port = free_port()
-    options.url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port)]
-    command += ["--cache", options.cache] if options.cache else []
-    command += ["--log-level", "warning", *(["--model", options.model] if options.model else [])]
-    with running([*command, *options.serve], lambda: ready(port)) as pid:
+    flags = ["--cache", options.cache] if options.cache else []
+    flags += ["--log-level", "warning", *(["--model", options.model] if options.model else [])]
+    with qingyu_serving(*flags, *options.serve) as (pid, port):
+        options.url = f"http://127.0.0.1:{port}"
         yield pid
-
-
-def ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 HEADER = (

@@ -1,7 +1,7 @@
 """Our service beside the usual ones on the same weights, in rounds, on this machine.
 
-    .venv/bin/python bench/load_against.py CHECKPOINT --out bench/results/served-default.json
-    .venv/bin/python bench/load_against.py CHECKPOINT --against --variant="--workers 2"
+    .venv/bin/python -m bench.load_against CHECKPOINT --out bench/results/served-default.json
+    .venv/bin/python -m bench.load_against CHECKPOINT --against --variant="--workers 2"
 
 Peers: Flask under gunicorn, a worker process a CPU with one thread each, in front of transformers
 FP32 and of ONNX Runtime on a stock INT8 graph. All are up the whole time; in each round each has a
@@ -22,13 +22,11 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from figures import ROOT, describe
-from load import HEADER, Row, family, line, measure
-from serving import free_port, running
-
-sys.path.insert(0, str(ROOT / "bench" / "peers"))
-import environments
-import peer_files
+from bench.figures import ROOT, describe
+from bench.load import HEADER, Row, line, measure
+from bench.peers import environments, peer_files
+from bench.processes import family
+from bench.serving import free_port, running
 
 SERVICES = ROOT / "bench" / "services"
 FLASK = ROOT / ".cache" / "services"  # flask and gunicorn, for the peers' interpreters to find

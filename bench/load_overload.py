@@ -1,6 +1,6 @@
 """Ten times more requests than can be computed, for a minute, arriving whether answered or not.
 
-    .venv/bin/python bench/load_overload.py --model BUNDLE --out bench/results/overload.json
+    .venv/bin/python -m bench.load_overload --model BUNDLE --out bench/results/overload.json
 
 First sixteen users that wait for their answers tell the capacity, then requests arrive at --times
 that (at random moments; refused ones do not come back), then the sixteen users again. Prints one
@@ -21,9 +21,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from figures import describe
-from load import HEADER, corpus, family, line, measure, ready, rss_mb, service
-from load_client import Connection, Plan, make_text
+from bench.figures import describe
+from bench.load import HEADER, line, measure, service
+from bench.load_client import Connection, Plan, make_text
+from bench.processes import family, resident_megabytes
+from bench.sentences import corpus
+from bench.serving import ready
 
 MOST_AT_ONCE = 400  # connections of one client process
 
@@ -141,7 +144,7 @@ def overload(options: argparse.Namespace, rate: float, pid: int) -> Overload:
         at(answered, 0.99),
         at(refused, 0.95),
         errors,
-        rss_mb(family(pid)),
+        resident_megabytes(*family(pid)),
     )
 
 

@@ -1,7 +1,7 @@
 """Memory over many requests: the service's RSS after 1,000, 2,000, ... requests of mixed length.
 
-    .venv/bin/python bench/load_soak.py --requests 100000
-    .venv/bin/python bench/load_soak.py --requests 100000 --model BUNDLE -- --cache 0
+    .venv/bin/python -m bench.load_soak --requests 100000
+    .venv/bin/python -m bench.load_soak --requests 100000 --model BUNDLE -- --cache 0
 
 The service runs as `qingyu serve` does by default, its cache on, so that what the cache takes is
 counted too: hardly a request is seen twice. Ends with status 1 if the last figure is more than
@@ -21,9 +21,11 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from figures import describe
-from load import corpus, family, rss_mb, service
-from load_client import Plan, run
+from bench.figures import describe
+from bench.load import service
+from bench.load_client import Plan, run
+from bench.processes import family, resident_megabytes
+from bench.sentences import corpus
 
 MARKS = (1, 2, 5)
 LOOK_SECONDS = 0.05
@@ -53,7 +55,7 @@ def settled_rss(pid: int) -> float:
     """The median of two seconds: batches take and free some MB all the time."""
     samples = []
     for _ in range(40):
-        samples.append(rss_mb(family(pid)))
+        samples.append(resident_megabytes(*family(pid)))
         time.sleep(LOOK_SECONDS)
     return median(samples)
 

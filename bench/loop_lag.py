@@ -1,6 +1,6 @@
 """How long bodies up to the limit hold the event loop, over all endpoints.
 
-    .venv/bin/python bench/loop_lag.py
+    .venv/bin/python -m bench.loop_lag
 
 The application runs in this process, with the default model. A timer that should fire every two
 milliseconds tells how late it was while a request was read, checked, computed and answered; the
@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from figures import describe
 
+from bench.figures import describe
 from qingyu.settings import Settings
 from qingyu.web.app import create_app
 

@@ -1,6 +1,6 @@
 """What pruning by first-order importance costs beside pruning by magnitude, at the same sizes.
 
-    python bench/pruning.py CHECKPOINT --importance TEXTS --lines OTHER_TEXTS
+    python -m bench.pruning CHECKPOINT --importance TEXTS --lines OTHER_TEXTS
 
 Each row is two builds at FP32, compared with the whole model on every second line of OTHER_TEXTS,
 four masks a line, as `qingyu build --calibration` compares them.
@@ -12,8 +12,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from figures import describe
-
+from bench.figures import describe
 from qingyu.build.families.registry import family
 from qingyu.build.pipeline import Options, build
 from qingyu.build.shrink.prune import Pruning

@@ -1,6 +1,6 @@
 """How good a bundle is on labelled sets: the table of its model card.
 
-    python bench/quality.py LABELLED [--model NAME] [--task TASK ...] [--limit N] [--card]
+    python -m bench.quality LABELLED [--model NAME] [--task TASK ...] [--limit N] [--card]
 
 LABELLED is a folder, or an archive of one, that holds <task>/<dataset>/dev.jsonl as the training
 recipe reads them. All answers come through the public Python API of the bundle as it ships. The

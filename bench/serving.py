@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,3 +40,23 @@ def running(command: list[str], ready: Callable[[], bool], **how: Any) -> Iterat
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
+
+
+@contextmanager
+def qingyu_serving(*flags: str, **how: Any) -> Iterator[tuple[int, int]]:
+    """`qingyu serve` with these flags on a free port, ready: its process id and its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port), *flags]
+    with running(command, lambda: ready(port), **how) as pid:
+        yield pid, port
+
+
+def ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

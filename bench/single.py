@@ -17,44 +17,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-
-from figures import ROOT, describe, milliseconds, resident_megabytes
-from serving import free_port, running
+from contextlib import contextmanager
 
 import qingyu
+from bench import sentences
+from bench.figures import describe, milliseconds
+from bench.processes import resident_megabytes
+from bench.serving import qingyu_serving
 
 ROUNDS = 500
 WARM_UP = 50
 MIXED = 1000
 COLD_STARTS = 7
 
-WHEN = ("今天", "昨天", "明天", "早上", "晚上", "下午", "周末", "春天", "秋天", "冬天")
-WHERE = ("山里", "海边", "城里", "南方", "北方", "家乡", "这里", "那里")
-WHAT = ("出去玩", "去爬山", "去跑步", "去划船", "放风筝", "洗衣服", "去钓鱼", "去郊游")
 
-
-def short_sentences() -> Iterator[str]:
-    """Endless sentences like 「今天这里天气真[MASK]啊，适合出去玩。」; the first 640 all differ."""
-    for what, where, when in itertools.cycle(itertools.product(WHAT, WHERE, WHEN)):
-        yield f"{when}{where}天气真[MASK]啊，适合{what}。"
-
-
-def mixed_sentences() -> Iterator[str]:
-    """Lines of 6 to 194 characters with one of them masked, round and round."""
-    lines = (ROOT / "tests/golden/sentences.txt").read_text(encoding="utf-8").splitlines()
-    for turn in itertools.count():
-        for line in lines:
-            at = turn % len(line)
-            yield f"{line[:at]}[MASK]{line[at + 1 :]}"
-
-
-def timed(call: Callable[[str], object], sentences: Iterator[str], rounds: int) -> list[float]:
+def timed(call: Callable[[str], object], texts: Iterator[str], rounds: int) -> list[float]:
     """Seconds each call took."""
     seconds = []
-    for sentence in itertools.islice(sentences, rounds):
+    for text in itertools.islice(texts, rounds):
         begin = time.perf_counter()
-        call(sentence)
+        call(text)
         seconds.append(time.perf_counter() - begin)
     return seconds
 
@@ -62,23 +44,13 @@ def timed(call: Callable[[str], object], sentences: Iterator[str], rounds: int) 
 @contextmanager
 def service() -> Iterator[tuple[int, http.client.HTTPConnection]]:
     """A service of its own on a free port, ready: its process id and a connection to it."""
-    port = free_port()
-    command = [sys.executable, "-m", "qingyu", "serve", "--host", "127.0.0.1", "--port", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    with running(command, lambda: ready(connection), **quiet) as pid, closing(connection):
-        yield pid, connection
-
-
-def ready(connection: http.client.HTTPConnection) -> bool:
-    try:
-        connection.request("GET", "/health/ready")
-        response = connection.getresponse()
-        response.read()
-    except OSError:
-        connection.close()
-        return False
-    return response.status == 200
+    with qingyu_serving(**quiet) as (pid, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            yield pid, connection
+        finally:
+            connection.close()
 
 
 def ask(connection: http.client.HTTPConnection, text: str) -> None:
@@ -92,7 +64,7 @@ def ask(connection: http.client.HTTPConnection, text: str) -> None:
 
 def cold_start() -> float:
     """Seconds from starting a process to its first answer on the command line."""
-    command = [sys.executable, "-m", "qingyu", "fill", "--json", next(short_sentences())]
+    command = [sys.executable, "-m", "qingyu", "fill", "--json", next(sentences.short())]
     begin = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ)
     return time.perf_counter() - begin
@@ -100,19 +72,19 @@ def cold_start() -> float:
 
 def main() -> None:
     print(describe())
-    sentences = short_sentences()
+    texts = sentences.short()
     model = qingyu.load()
-    timed(model.fill_mask, sentences, WARM_UP)
-    print("in the model   ", milliseconds(timed(model.fill_mask, sentences, ROUNDS)))
+    timed(model.fill_mask, texts, WARM_UP)
+    print("in the model   ", milliseconds(timed(model.fill_mask, texts, ROUNDS)))
     model.close()
 
     with service() as (pid, connection):
-        sentences = short_sentences()
-        timed(lambda text: ask(connection, text), sentences, WARM_UP)
-        seconds = timed(lambda text: ask(connection, text), sentences, ROUNDS)
+        texts = sentences.short()
+        timed(lambda text: ask(connection, text), texts, WARM_UP)
+        seconds = timed(lambda text: ask(connection, text), texts, ROUNDS)
         print("over HTTP      ", milliseconds(seconds))
         print(f"service RSS     {resident_megabytes(pid):.0f} MB, then ", end="")
-        timed(lambda text: ask(connection, text), mixed_sentences(), MIXED)
+        timed(lambda text: ask(connection, text), sentences.mixed(), MIXED)
         print(f"{resident_megabytes(pid):.0f} MB after {MIXED} mixed requests")
 
     starts = [cold_start() for _ in range(COLD_STARTS)]

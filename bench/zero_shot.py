@@ -1,6 +1,6 @@
 """Zero-shot classification: one headline by five labels, and many by ten against transformers.
 
-    python bench/zero_shot.py [--headlines FILE] [--count N]
+    python -m bench.zero_shot [--headlines FILE] [--count N]
         [--reference PYTHON --checkpoint DIR]
 
 The first figures are of the embedded model: five labels of one headline, by entailment and as a
@@ -26,9 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from figures import ROOT, describe, milliseconds
-
 import qingyu
+from bench.figures import ROOT, describe, milliseconds
 from qingyu.build.pipeline import Options, build
 from qingyu.machine import available_cpus
 

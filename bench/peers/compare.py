@@ -1,6 +1,6 @@
 """Peers side by side on one checkpoint, interleaved; writes one JSON of results.
 
-    python bench/peers/compare.py CHECKPOINT --texts LINES --out bench/results/NAME.json
+    python -m bench.peers.compare CHECKPOINT --texts LINES --out bench/results/NAME.json
         [--task embed] [--rounds 5] [--threads 2] [--peers onnx_runtime:int8 ...]
 
 What peers make of CHECKPOINT lies under .cache/peers/made. LINES is a text file (or .xz) whose
@@ -22,13 +22,14 @@ from statistics import mean, median
 from typing import Any
 
 import numpy as np
-from environments import ROOT, folder_bytes, installed_bytes, problem, versions
-from least_work import least
-from limits import measure, theory
-from peer import Peer, PeerError
-from peer_files import MakingError, files
-from provenance import provenance
-from workloads import WORKLOADS, Workload, judged, read_lines, texts_for, tokens
+
+from bench.peers.environments import ROOT, folder_bytes, installed_bytes, problem, versions
+from bench.peers.least_work import least
+from bench.peers.limits import measure, theory
+from bench.peers.peer import Peer, PeerError
+from bench.peers.peer_files import MakingError, files
+from bench.peers.provenance import provenance
+from bench.peers.workloads import WORKLOADS, Workload, judged, read_lines, texts_for, tokens
 
 OURS = "qingyu:int8"
 PEERS = {

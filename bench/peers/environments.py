@@ -1,6 +1,6 @@
 """One virtual environment a peer, under .cache/peers; one that cannot be made is said so.
 
-    python bench/peers/environments.py [NAME ...]
+    python -m bench.peers.environments [NAME ...]
 
 What a peer runs in holds only what it needs to run; exporting and converting have environments of
 their own, so that sizes on disk are what a user's machine would carry.

@@ -1,7 +1,7 @@
 """Every measurement of docs/performance.md, one after another; then the page.
 
     make peers CHECKPOINT=... TEXTS=...
-    python bench/peers/everything.py CHECKPOINT --texts LINES [--rounds 5] [--only default ...]
+    python -m bench.peers.everything CHECKPOINT --texts LINES [--rounds 5] [--only default ...]
 
 CHECKPOINT is the default model's; the other shapes are made by shapes.py. On a quiet machine.
 """
@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from environments import ROOT, python
-from shapes import SHAPES
+from bench.peers.environments import ROOT, python
+from bench.peers.shapes import SHAPES
 
 HERE = Path(__file__).parent
 RESULTS = ROOT / "bench" / "results"
@@ -58,11 +58,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[DEFAULT, *SHAPES], default=[])
     options = parser.parse_args()
     for script, *given in steps(
-        options.checkpoint.resolve(), options.texts, options.rounds, options.only
+        options.checkpoint.resolve(), options.texts.resolve(), options.rounds, options.only
     ):
         print(f"--- {script} {' '.join(given)}", flush=True)
         begin = time.perf_counter()
-        subprocess.run([interpreter(script), HERE / script, *given], check=True)
+        module = f"bench.peers.{Path(script).stem}"
+        subprocess.run([interpreter(script), "-m", module, *given], check=True, cwd=ROOT)
         print(f"--- {(time.perf_counter() - begin) / 60:.1f} minutes", flush=True)
 
 

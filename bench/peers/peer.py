@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from environments import CACHE, python
-
+from bench.peers.environments import CACHE, python
 from qingyu.machine import peak_bytes, resident_bytes
 
 WORKER = Path(__file__).parent / "worker.py"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from environments import CACHE, problem, python
+from bench.peers.environments import CACHE, problem, python
 
 HERE = Path(__file__).parent
 ERROR = re.compile(r"[\w.]*(Error|Exception)\b")

@@ -1,6 +1,6 @@
 """Where an INT8 bundle's encoder spends its time: ONNX Runtime's profiler, summed by kind of node.
 
-    python bench/peers/profile_graph.py CHECKPOINT --out bench/results/profile-NAME.json
+    python -m bench.peers.profile_graph CHECKPOINT --out bench/results/profile-NAME.json
 
 One thread, so that a node's time is its work; the encoder alone.
 """
@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from peer_files import files
-from provenance import provenance
 
+from bench.peers.peer_files import files
+from bench.peers.provenance import provenance
 from qingyu.bundle import ENCODER, read_manifest
 from qingyu.engine import heap
 from qingyu.engine.batch import Feeds, pack

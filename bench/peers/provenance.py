@@ -7,8 +7,7 @@ import subprocess
 from datetime import date
 from typing import Any
 
-from environments import ROOT
-
+from bench.peers.environments import ROOT
 from qingyu.machine import read_cpu
 
 FEATURES = ("amx_int8", "amx_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")

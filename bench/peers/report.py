@@ -1,6 +1,6 @@
 """Write docs/performance.md and its plots from the files of results.
 
-    make bench-report          or: python bench/peers/report.py bench/results
+    make bench-report          or: python -m bench.peers.report bench/results
 
 Files are told apart by their "kind": peers (compare.py), roofline (roofline.py), profile
 (profile_graph.py), served (bench/load.py --against).
@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
-import tables
-from bars import Bar, plot
-from environments import ROOT
-from served import served
-from tables import Results
+from bench.peers import tables
+from bench.peers.bars import Bar, plot
+from bench.peers.environments import ROOT
+from bench.peers.served import served
+from bench.peers.tables import Results
 
 DOCS = ROOT / "docs"
 SHOWN = ("1x16", "1x128", "8x128", "mixed x16")  # workloads of a plot
@@ -35,12 +35,12 @@ measured stands [at the end](#how-it-is-measured). {machine}.
 METHOD = """
 ## How it is measured
 
-    python bench/peers/environments.py          # one virtual environment a peer, .cache/peers
-    .cache/peers/make_onnx/bin/python bench/peers/shapes.py .cache/shapes  # random weights
-    python bench/peers/compare.py CHECKPOINT --texts LINES --out bench/results/NAME.json
-    python bench/peers/compare.py CHECKPOINT --task embed --out bench/results/embed-NAME.json
-    python bench/peers/roofline.py CHECKPOINT --out bench/results/roofline-NAME.json
-    python bench/peers/profile_graph.py CHECKPOINT --out bench/results/profile-NAME.json
+    python -m bench.peers.environments          # one virtual environment a peer, .cache/peers
+    .cache/peers/make_onnx/bin/python -m bench.peers.shapes .cache/shapes  # random weights
+    python -m bench.peers.compare CHECKPOINT --texts LINES --out bench/results/NAME.json
+    python -m bench.peers.compare CHECKPOINT --task embed --out bench/results/embed-NAME.json
+    python -m bench.peers.roofline CHECKPOINT --out bench/results/roofline-NAME.json
+    python -m bench.peers.profile_graph CHECKPOINT --out bench/results/profile-NAME.json
     make bench-report
 
 - **The same for all:** checkpoint, texts, threads and machine; text in, the five best tokens and

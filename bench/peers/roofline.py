@@ -1,6 +1,6 @@
 """How far a bundle's encoder alone is from what this machine can do, measured in one run.
 
-    python bench/peers/roofline.py CHECKPOINT --out bench/results/roofline-NAME.json
+    python -m bench.peers.roofline CHECKPOINT --out bench/results/roofline-NAME.json
 
 The encoder of the INT8 bundle is called through the engine, without tokeniser and head; shares of
 what whole peers attain are in the results of compare.py.
@@ -16,11 +16,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from least_work import least
-from limits import fastest, measure, theory
-from peer_files import files
-from provenance import provenance
 
+from bench.peers.least_work import least
+from bench.peers.limits import fastest, measure, theory
+from bench.peers.peer_files import files
+from bench.peers.provenance import provenance
 from qingyu.bundle import ENCODER, read_manifest
 from qingyu.engine.batch import pack
 from qingyu.engine.session import Session

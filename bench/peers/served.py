@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from tables import spread, table
+from bench.peers.tables import spread, table
 
 Rows = list[dict[str, Any]]
 FIELDS = ("per_second", "p50", "p95", "cpu", "rss_mb")

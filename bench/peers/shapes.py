@@ -1,6 +1,6 @@
 """Full-size checkpoints with random weights, in the layout of Hugging Face.
 
-    python bench/peers/shapes.py OUT [NAME ...]
+    python -m bench.peers.shapes OUT [NAME ...]
 
 Speed and memory do not depend on what the weights are; agreement between precisions does, and is
 measured on trained weights only.

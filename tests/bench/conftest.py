@@ -1,9 +1,8 @@
-"""Makes the benchmarks' modules importable."""
+"""Makes the package of benchmarks importable, however pytest was started."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-BENCH = Path(__file__).parents[2] / "bench"
-sys.path[:0] = [str(BENCH), str(BENCH / "peers")]
+sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from least_work import Work, least
 from tokenizers import Tokenizer
-from workloads import MOST, WORKLOADS, Workload, judged, read_lines, texts_for, tokens
 
+from bench.peers.least_work import Work, least
+from bench.peers.workloads import MOST, WORKLOADS, Workload, judged, read_lines, texts_for, tokens
 from qingyu import bundle
 from qingyu.bundle import DEFAULT
 

@@ -7,15 +7,13 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-import everything
-import instructions
-import peer
 import pytest
-import worker
-from compare import order
-from peer import Peer, PeerError
-from peer_files import last_words
 
+from bench import instructions
+from bench.peers import everything, peer, worker
+from bench.peers.compare import order
+from bench.peers.peer import Peer, PeerError
+from bench.peers.peer_files import last_words
 from qingyu import bundle
 from qingyu.bundle import DEFAULT
 

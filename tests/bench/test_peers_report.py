@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import report
-import tables
-from compare import agreement
-from served import served
+
+from bench.peers import report, tables
+from bench.peers.compare import agreement
+from bench.peers.served import served
 
 WORKLOADS = ["1x16", "1x32", "1x128", "8x128", "mixed x16"]
 

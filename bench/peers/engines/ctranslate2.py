@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from engines.top import Candidates, best
 
 HEAD = "cls.predictions"

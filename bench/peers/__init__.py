@@ -1,0 +1,1 @@
+"""The same work by others, side by side: see README.md here."""
