@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from qingyu.jobs.document import Change, changes_of
 from qingyu.jobs.documents import read_document
 from qingyu.jobs.errors import FileError
 from qingyu.jobs.text_document import TextDocument
+from qingyu.jobs.word_document import new_document
 from qingyu.results import Candidate, CheckResult, Suspect
 
 etree = pytest.importorskip("lxml.etree")
@@ -17,12 +19,21 @@ NS = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 W = f"{{{NS}}}"
 
 
-def mended(text: str, wrong: str, right: str) -> CheckResult:
-    """A result in which one piece was changed."""
+def mended(text: str, wrong: str, right: str) -> Change:
+    """One piece of a text changed."""
     start = text.index(wrong)
-    candidates = (Candidate(right, None, 0.9, ""),)
-    suspect = Suspect(wrong, start, start + len(wrong), 0.1, candidates, "同音", 0.9, True)
-    return CheckResult(text, text.replace(wrong, right, 1), (suspect,))
+    return Change(start, start + len(wrong), right)
+
+
+def test_only_what_was_changed_is_a_change() -> None:
+    """Hints and suspects without a candidate stay out."""
+    better = (Candidate("气", None, 0.9, ""),)
+    suspects = (
+        Suspect("汽", 1, 2, 0.1, better, "同音", 0.9, True),
+        Suspect("好", 2, 3, 0.7, better, "同音", 0.3, False),
+        Suspect("“", 3, 4, 0.1, (), "标点", 0.9, True),
+    )
+    assert changes_of(CheckResult("天汽好“", "天气好“", suspects)) == [Change(1, 2, "气")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -34,7 +45,7 @@ def test_a_text_keeps_all_but_what_is_put_right(tmp_path: Path, encoding: str) -
     document = TextDocument(path)
     assert document.paragraphs[1] == "  今天天汽好。 "
     assert 2 not in document.paragraphs
-    document.write(out, {1: mended(document.paragraphs[1], "汽", "气")})
+    document.write(out, {1: [mended(document.paragraphs[1], "汽", "气")]})
     assert out.read_bytes() == (text * 3).replace("汽", "气", 1).encode(encoding)
     document.write(out, {})
     assert out.read_bytes() == path.read_bytes()
@@ -79,7 +90,7 @@ def test_word_gets_tracked_changes(tmp_path: Path) -> None:
     assert document.paragraphs == {1: "他的身体很建\t康。", 3: "表中一段"}
     assert "headers" in document.unchecked[1]
     out = tmp_path / "b.docx"
-    document.write(out, {1: mended(document.paragraphs[1], "身体很建", "身子很健")})
+    document.write(out, {1: [mended(document.paragraphs[1], "身体很建", "身子很健")]})
     with zipfile.ZipFile(out) as archive:
         assert archive.read("word/styles.xml") == b"<x>word/styles.xml</x>"
         root = etree.fromstring(archive.read("word/document.xml"))
@@ -97,8 +108,8 @@ def test_rejecting_all_changes_gives_the_old_text(tmp_path: Path) -> None:
     path = word(tmp_path / "a.docx", "<w:p><w:r><w:t>天汽好，公圆美。</w:t></w:r></w:p>")
     document = read_document(path)
     text = document.paragraphs[1]
-    suspects = mended(text, "汽", "气").suspects + mended(text, "圆", "园").suspects
-    document.write(tmp_path / "b.docx", {1: CheckResult(text, "天气好，公园美。", suspects)})
+    changes = [mended(text, "汽", "气"), mended(text, "圆", "园")]
+    document.write(tmp_path / "b.docx", {1: changes})
     with zipfile.ZipFile(tmp_path / "b.docx") as archive:
         root = etree.fromstring(archive.read("word/document.xml"))
     assert "".join(texts(root, "t")) == "天气好，公园美。"
@@ -106,6 +117,20 @@ def test_rejecting_all_changes_gives_the_old_text(tmp_path: Path) -> None:
         inserted.getparent().remove(inserted)
     old = [e.text for e in root.iter(f"{W}t", f"{W}delText")]
     assert "".join(old) == text
+
+
+def test_words_are_put_in_where_nothing_is_replaced(tmp_path: Path) -> None:
+    """At the front, between runs, at the end and into an empty paragraph; a place that is not
+    there is told."""
+    path = tmp_path / "a.docx"
+    path.write_bytes(new_document(["天好。", ""]))
+    document = read_document(path)
+    put = [Change(0, 0, "今"), Change(1, 1, "气"), Change(3, 3, "呀")]
+    document.write(path, {1: put, 2: [Change(0, 0, "完")]})
+    assert read_document(path).paragraphs == {1: "今天气好。呀", 2: "完"}
+    for wrong in ({1: [Change(2, 9, "")]}, {3: [Change(0, 0, "x")]}, {1: [put[1], put[0]]}):
+        with pytest.raises(FileError):
+            document.write(path, wrong)
 
 
 def test_what_is_no_document_is_told(tmp_path: Path) -> None:

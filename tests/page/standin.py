@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from qingyu.web.api.documents import WORD, changed
+
 STATIC = Path(__file__).parents[2] / "src" / "qingyu" / "web" / "static"
 # As the service sends it: see `qingyu.web.security`.
 CSP = (
@@ -26,6 +28,7 @@ CSP = (
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+LINES = "application/x-ndjson"
 MASK = re.compile(r"\[mask\]|_{2,}", re.IGNORECASE)
 WORDS = "好的大美高热冷晴静新快乐东南西北上下中天"
 
@@ -115,13 +118,34 @@ def score(body: Answer, text: str) -> Answer:
     return {"text": text, "log_likelihood": -9.0, "perplexity": 7.42, "tokens": tokens}
 
 
+MISTAKES = {"汽": ("气", 0.9), "在说": ("再说", 0.3)}
+
+
 def check(body: Answer, text: str) -> Answer:
-    better = [{"token": "气", "score": 0.91}, {"token": "色", "score": 0.02}]
-    suspects = [
-        {"text": "汽", "start": m.start(), "end": m.end(), "score": 0.001, "candidates": better}
-        for m in re.finditer("汽", text)
-    ]
-    return {"text": text, "corrected": text.replace("汽", "气"), "suspects": suspects}
+    kept = {i for w in body.get("keep", []) for m in re.finditer(w, text) for i in range(*m.span())}
+    suspects = []
+    for wrong, (right, confidence) in MISTAKES.items():
+        candidates = [
+            {"token": right, "score": confidence, "sequence": ""},
+            {"token": "色" * len(wrong), "score": 0.02, "sequence": ""},
+        ]
+        suspects += [
+            {
+                "text": wrong,
+                "start": m.start(),
+                "end": m.end(),
+                "score": 0.001,
+                "candidates": candidates,
+                "reason": "同音",
+                "confidence": confidence,
+                "changed": confidence > 0.5,
+            }
+            for m in re.finditer(wrong, text)
+            if m.start() not in kept
+        ]
+    suspects.sort(key=lambda suspect: suspect["start"])
+    corrected = text.replace("汽", "气")
+    return {"text": text, "corrected": corrected, "suspects": suspects, "script": "simplified"}
 
 
 def rewrite(body: Answer, text: str) -> Answer:
@@ -204,7 +228,14 @@ class Handler(BaseHTTPRequestHandler):
                 raise standin.faults.popleft()
             if standin.delay:
                 time.sleep(standin.delay)
-            self.reply(200, standin.answer(task, body))
+            if task == "check/document/changed":
+                return self.send(200, changed(json.dumps(body).encode()), WORD)
+            answer = standin.answer(task, body)
+            if self.headers.get("Accept") == LINES:
+                lines = [{"index": i, "result": one} for i, one in enumerate(answer["results"])]
+                told = "".join(f"{json.dumps(one)}\n" for one in [*lines, {"done": True}])
+                return self.send(200, told.encode(), LINES)
+            self.reply(200, answer)
         except RefusalError as refusal:
             self.reply(refusal.status, {"error": refusal.error}, refusal.headers)
 

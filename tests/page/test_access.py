@@ -13,6 +13,7 @@ from .standin import STATIC, StandIn
 
 VIEWS = {
     "fill-mask": "fill-mask?text=她[MASK]天起床，[MASK]步去学校。",
+    "check": "check?text=天汽好，在说一遍。",
     "zero-shot": "zero-shot?text=体育新闻",
     "classify": "classify?text=味道很差",
     "similarity": "similarity?text=退款到账&many=true&other=如何取消%0A退款何时到账",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from qingyu.jobs.documents import read_document
 from qingyu.settings import Settings
 
 from .serving import serving
@@ -49,4 +52,38 @@ def test_what_is_no_document_is_told(
     url = f"/v1/check/document{query}"
     answer = embedded.post(url, content=body, headers={"content-type": kind})
     assert answer.status_code in (415, 422)
+    assert answer.json()["error"]["message_en"]
+
+
+def test_decided_changes_become_tracked_changes(embedded: httpx.Client, tmp_path: Path) -> None:
+    """A text becomes a Word document, and that one in turn takes changes of its own."""
+    pytest.importorskip("lxml")
+    url, path = "/v1/check/document/changed", tmp_path / "a.docx"
+    changes = [{"paragraph": 1, "start": 1, "end": 2, "text": "气"}]
+    answer = embedded.post(url, json={"text": "天汽好。\n\n第二段", "changes": changes})
+    assert answer.headers["content-type"].endswith("wordprocessingml.document")
+    path.write_bytes(answer.content)
+    assert read_document(path).paragraphs == {1: "天气好。", 3: "第二段"}
+    changes = [{"paragraph": 3, "start": 3, "end": 3, "text": "完。"}]
+    old = base64.b64encode(answer.content).decode()
+    answer = embedded.post(url, json={"document": old, "changes": changes})
+    path.write_bytes(answer.content)
+    assert read_document(path).paragraphs == {1: "天气好。", 3: "第二段完。"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "好", "document": ""},
+        {"document": "?"},
+        {"document": base64.b64encode(b"no zip").decode()},
+        {"text": "好", "changes": [{"paragraph": 2, "start": 0, "end": 0, "text": ""}]},
+        {"text": "好", "changes": [{"paragraph": 1, "start": 0, "end": 2, "text": ""}]},
+    ],
+)
+def test_changes_that_cannot_be_made_are_told(embedded: httpx.Client, body: object) -> None:
+    """One clear error in both languages."""
+    answer = embedded.post("/v1/check/document/changed", json=body)
+    assert answer.status_code == 422
     assert answer.json()["error"]["message_en"]

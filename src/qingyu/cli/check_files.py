@@ -99,7 +99,7 @@ def _finish(
     order: CheckOrder, path: Path, document: Document, results: Mapping[int, CheckResult]
 ) -> None:
     """What comes once the whole document has been read."""
-    from qingyu.jobs.document import write_whole
+    from qingyu.jobs.document import changes_of, write_whole
 
     if order.diff:
         before = [result.text for result in results.values()]
@@ -115,7 +115,7 @@ def _finish(
         write_whole(order.report, report_of(path, results, order.report.suffix).encode())
         console.note(f"报告写到 {order.report}", f"report written to {order.report}")
     if order.out:
-        document.write(order.out, results)
+        document.write(order.out, {n: changes_of(one) for n, one in results.items()})
         console.note(f"改好的写到 {order.out}", f"corrected copy written to {order.out}")
 
 

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from qingyu.results import CheckResult
 
 from .errors import FileError
+
+
+@dataclass(frozen=True)
+class Change:
+    """[start, end) of a paragraph's text, in code points, becomes `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+Changes = Mapping[int, Sequence[Change]]  # of paragraphs, by number; in order, apart
+
+
+def changes_of(result: CheckResult) -> list[Change]:
+    """What `corrected` has put right."""
+    changed = [one for one in result.suspects if one.changed and one.candidates]
+    return [Change(one.start, one.end, one.candidates[0].token) for one in changed]
+
+
+def applied(text: str, changes: Sequence[Change]) -> str:
+    """A text with its changes."""
+    for one in reversed(changes):  # from the right, so that places stay true
+        text = text[: one.start] + one.text + text[one.end :]
+    return text
 
 
 class Document(Protocol):
@@ -24,9 +50,8 @@ class Document(Protocol):
     paragraphs: dict[int, str]
     unchecked: tuple[str, str]
 
-    def write(self, path: Path, results: Mapping[int, CheckResult]) -> None:
-        """A copy in which what was `changed` is put right; whole or not at all. Raises
-        FileError."""
+    def write(self, path: Path, changes: Changes) -> None:
+        """A changed copy; whole or not at all. Raises FileError."""
 
 
 def write_whole(path: Path, data: bytes) -> None:

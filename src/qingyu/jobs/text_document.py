@@ -6,12 +6,9 @@ Of Markdown, fenced code is passed over.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-from qingyu.results import CheckResult
-
-from .document import write_whole
+from .document import Changes, applied, write_whole
 from .errors import FileError
 from .lines import detect_encoding
 from .opening import open_regular, told
@@ -48,12 +45,12 @@ class TextDocument:
         }
         self.unchecked = ("代码块", "fenced code") if fenced else ("", "")
 
-    def write(self, path: Path, results: Mapping[int, CheckResult]) -> None:
+    def write(self, path: Path, changes: Changes) -> None:
         lines = list(self._lines)
-        for number, result in results.items():
+        for number, some in changes.items():
             place = 2 * (number - 1)
             mark = BOM if lines[place].startswith(BOM) else ""
-            lines[place] = mark + result.corrected
+            lines[place] = mark + applied(self.paragraphs[number], some)
         write_whole(path, "".join(lines).encode(self._encoding, "replace"))
 
 

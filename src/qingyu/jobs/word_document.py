@@ -1,7 +1,7 @@
 """Word documents (.docx, ECMA-376): paragraphs out, corrections back as tracked changes.
 
-What a correction replaces becomes a deletion and what it puts there an insertion, both by the
-author 轻语, so that the writer accepts or rejects each in Word or WPS. All else of the file stays
+What a change replaces becomes a deletion and what it puts there an insertion, both by the author
+轻语, so that the writer accepts or rejects each in Word or WPS. All else of the file stays
 as it is. Needs lxml (extra `docx`): the standard library's parser loses prefixes that Word wants.
 """
 
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qingyu.results import CheckResult
-
-from .document import write_whole
+from .document import Change, Changes, write_whole
 from .errors import FileError, MissingLibraryError
 from .opening import open_regular, told
 from .sources import Source
@@ -32,6 +31,20 @@ AUTHOR = "轻语 Qingyu"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+OFFICE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+CONTENT_TYPES = (
+    f'{HEAD}<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    f'<Override PartName="/{MAIN}" ContentType="{OFFICE}.main+xml"/></Types>'
+)
+RELATIONS = (
+    f'{HEAD}<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
+    f'Target="{MAIN}"/></Relationships>'
+)
+UNTOLD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # not of XML
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
@@ -68,14 +81,19 @@ class WordDocument:
         parser = self._etree.XMLParser(resolve_entities=False, no_network=True)
         return self._etree.fromstring(data, parser)
 
-    def write(self, path: Path, results: Mapping[int, CheckResult]) -> None:
+    def write(self, path: Path, changes: Changes) -> None:
         root = copy.deepcopy(self._root)
         elements = dict(enumerate(root.iter(f"{W}p"), 1))
         marks = _Marks(self._etree, root)
-        for number, result in results.items():
-            for one in reversed(result.suspects):  # from the right, so that places stay true
-                if one.changed and one.candidates:
-                    marks.change(elements[number], one.start, one.end, one.candidates[0].token)
+        for number, some in changes.items():
+            size = len(_text(elements[number])) if number in elements else -1
+            ends = [0, *(place for one in some for place in (one.start, one.end)), size]
+            if ends != sorted(ends):
+                raise FileError(
+                    f"第 {number} 段没有这样的位置。", f"Paragraph {number} has no such place."
+                )
+            for one in reversed(some):  # from the right, so that places stay true
+                marks.change(elements[number], one)
         main = self._etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
         packed = io.BytesIO()
         with (
@@ -98,13 +116,16 @@ class _Marks:
         self._last = max((int(one) for one in ids if one.isdecimal()), default=9000)
         self._now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def change(self, paragraph: Any, start: int, end: int, text: str) -> None:
-        """[start, end) of the paragraph's text becomes a deletion, and `text` an insertion."""
-        self._split(paragraph, end)
-        self._split(paragraph, start)
+    def change(self, paragraph: Any, one: Change) -> None:
+        """What is replaced becomes a deletion, and what comes there an insertion."""
+        self._split(paragraph, one.end)
+        self._split(paragraph, one.start)
         runs: list[Any] = []
+        before = None
         for run, _, first, last in _pieces(paragraph):
-            if first >= start and last <= end and first < last and run not in runs:
+            if last <= one.start:
+                before = run
+            elif first >= one.start and last <= one.end and run not in runs:
                 runs.append(run)
         for run in runs:
             deleted = self._mark("del")
@@ -112,12 +133,17 @@ class _Marks:
             deleted.append(run)
             for child in run.findall(f"{W}t"):
                 child.tag = f"{W}delText"
-        if runs and text:
+        if one.text:
             inserted = self._mark("ins")
-            run = self._run(runs[0])
-            run.append(self._words(text))
+            run = self._run(runs[0] if runs else before)
+            run.append(self._words(one.text))
             inserted.append(run)
-            runs[-1].getparent().addnext(inserted)
+            beside = runs[-1].getparent() if runs else before
+            if beside is not None:
+                beside.addnext(inserted)
+            else:
+                looks = paragraph.find(f"{W}pPr")
+                paragraph.insert(0 if looks is None else 1, inserted)
 
     def _split(self, paragraph: Any, at: int) -> None:
         """Make a run begin at a place of the paragraph's text."""
@@ -144,18 +170,38 @@ class _Marks:
         return self._etree.Element(W + kind, {W + name: value for name, value in values.items()})
 
     def _run(self, like: Any) -> Any:
-        """An empty run that looks like another."""
+        """An empty run that looks like another, if there is one."""
         run = self._etree.Element(f"{W}r")
-        looks = like.find(f"{W}rPr")
+        looks = None if like is None else like.find(f"{W}rPr")
         if looks is not None:
             run.append(copy.deepcopy(looks))
         return run
 
     def _words(self, text: str) -> Any:
         element = self._etree.Element(f"{W}t")
-        element.text = text
+        element.text = UNTOLD.sub("", text)
         element.set(SPACE, "preserve")
         return element
+
+
+def new_document(lines: Sequence[str]) -> bytes:
+    """A Word document that has these paragraphs and nothing else."""
+    etree = _lxml()
+    root = etree.Element(f"{W}document", nsmap={"w": W[1:-1]})
+    body = etree.SubElement(root, f"{W}body")
+    for line in lines:
+        run = etree.SubElement(etree.SubElement(body, f"{W}p"), f"{W}r")
+        words = etree.SubElement(run, f"{W}t")
+        words.text = UNTOLD.sub("", line)
+        words.set(SPACE, "preserve")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", CONTENT_TYPES)
+        archive.writestr("_rels/.rels", RELATIONS)
+        archive.writestr(
+            MAIN, etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+        )
+    return packed.getvalue()
 
 
 def _text(paragraph: Any) -> str:

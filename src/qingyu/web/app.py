@@ -155,7 +155,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
         app.include_router(router)
     app.router.routes.extend(page_routes())
     bodies: list[type[BaseModel]] = [row.request for row in ROWS]
-    bodies += [part.BODY for part in (routes, jobs, huggingface, open_inference)]
+    bodies += [part.BODY for part in (routes, documents, jobs, huggingface, open_inference)]
     bodies += [*embedding_shapes.BODIES, *phrases.BODIES]
     add_openapi(app, bodies)
     app.add_exception_handler(HTTPException, _http_error)

@@ -3,10 +3,15 @@
 `POST /v1/check/document` takes the file itself: plain text, Markdown or .docx by its content type.
 It is answered in lines, as `stream.py` says, a line for each paragraph that has something in it.
 Parameters of the task are those of the query: `?threshold=0.6&keep=轻语,青雨`.
+
+`POST /v1/check/document/changed` gives a Word document in which changes that were decided on are
+tracked changes.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import tempfile
 from collections.abc import Mapping
@@ -14,25 +19,49 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from qingyu.errors import EmptyTextError, InputError
+from qingyu.jobs.document import Change
 from qingyu.jobs.documents import read_document
+from qingyu.jobs.word_document import new_document
 from qingyu.web.state import state_of
 
-from .exchange import ERRORS, received
+from .exchange import ERRORS, body_of, received
 from .stream import KIND, stream_calls, streamed
-from .validation import parse_value
-from .wire import CheckRequest
+from .validation import parse, parse_value
+from .wire import CheckRequest, Strict
 
-KINDS = {
-    "text/plain": ".txt",
-    "text/markdown": ".md",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
-}
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+KINDS = {"text/plain": ".txt", "text/markdown": ".md", WORD: ".docx"}
 PARAMETERS = ("top_k", "threshold", "check_punctuation")
 
 router = APIRouter(prefix="/v1", tags=["tasks"])
+
+
+class OneChange(Strict):
+    """A change in a paragraph; places count code points of its text."""
+
+    paragraph: int = Field(ge=1, description="第几段，从 1 起 / number of the paragraph")
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    text: str = Field(description="换成什么 / what comes there")
+
+
+class ChangedRequest(Strict):
+    """A document and the changes to track in it, in order."""
+
+    document: str | None = Field(
+        default=None, description="原来的 .docx，Base64 / the .docx as it was, in Base64"
+    )
+    text: str | None = Field(
+        default=None, description="或原文，一行一段 / or the text as it was, a paragraph a line"
+    )
+    changes: list[OneChange] = Field(default=[], max_length=10_000, fail_fast=True)
+
+
+BODY = ChangedRequest
 
 
 @router.post(
@@ -85,3 +114,40 @@ def read(ending: str, query: Mapping[str, str], body: bytes) -> CheckRequest:
     if "keep" in query:
         fields["keep"] = [word for word in query["keep"].split(",") if word.strip()]
     return parse_value(CheckRequest, fields)
+
+
+@router.post(
+    "/check/document/changed",
+    summary="把决定好的改动写成 Word 修订 / changes as tracked changes of a Word document",
+    response_model=None,
+    responses={
+        200: {"content": {WORD: {"schema": {"type": "string", "format": "binary"}}}},
+        **ERRORS,
+    },
+    openapi_extra=body_of(ChangedRequest),
+)
+async def changed_document(request: Request) -> Response:
+    return Response(await received(request, changed), media_type=WORD)
+
+
+def changed(body: bytes) -> bytes:
+    """The Word document that a ChangedRequest asks for. Raises InputError and FileError."""
+    wanted = parse(ChangedRequest, body)
+    if (wanted.document is None) == (wanted.text is None):
+        raise InputError("请给出 document 或 text 之一。", "Send either document or text.")
+    try:
+        data = (
+            base64.b64decode(wanted.document, validate=True)
+            if wanted.document is not None
+            else new_document((wanted.text or "").split("\n"))
+        )
+    except binascii.Error as error:
+        raise InputError("document 不是 Base64。", "document is not Base64.") from error
+    changes: dict[int, list[Change]] = {}
+    for one in wanted.changes:
+        changes.setdefault(one.paragraph, []).append(Change(one.start, one.end, one.text))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "document.docx"
+        path.write_bytes(data)
+        read_document(path).write(path, changes)
+        return path.read_bytes()

@@ -49,9 +49,9 @@ async function refusal(response) {
   });
 }
 
-/** Sends one request; resolves to the Response, rejects with ApiError or an AbortError. */
-export async function request(path, { method = "GET", body, signal } = {}) {
-  const headers = {};
+/** Sends one request, a `body` as JSON; resolves to the Response, rejects with ApiError or an AbortError. */
+export async function request(path, { method = "GET", body, signal, accept } = {}) {
+  const headers = accept ? { Accept: accept } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (get("key")) headers.Authorization = `Bearer ${get("key")}`;
   let response;
@@ -79,6 +79,26 @@ export const json = async (path, options) => (await request(path, options)).json
 export const route = (task) => `v1/${task === "feature-extraction" ? "embeddings" : task}`;
 
 export const ask = (task, body, signal) => json(route(task), { method: "POST", body, signal });
+
+/** The answers to many texts, each as soon as it is there: `{index, result}` or `{index, error}`. */
+export async function* stream(task, body, signal) {
+  const accept = "application/x-ndjson";
+  const response = await request(route(task), { method: "POST", body, signal, accept });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const whole = (rest + value).split("\n");
+      rest = whole.pop();
+      yield* whole.map((line) => JSON.parse(line));
+    }
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw unreachable();
+  }
+}
 
 /** Refreshes the list of models in the store; returns it. */
 export async function models(signal) {

@@ -1,4 +1,5 @@
 // <qy-drop>: a place to drop a file, or to choose one. Fires "file" with the File as the detail.
+// `kinds` and the texts `words` and `note` say which; tables by default.
 import { h, icon, replace } from "../dom.js";
 import { t } from "../i18n.js";
 
@@ -6,11 +7,14 @@ const KINDS = ".csv,.tsv,.jsonl,.ndjson,.txt,.xlsx";
 
 class Drop extends HTMLElement {
   #gone = null;
+  kinds = KINDS;
+  words = "files.drop";
+  note = "files.kinds";
 
   connectedCallback() {
     const input = h("input", {
       type: "file",
-      accept: KINDS,
+      accept: this.kinds,
       class: "sr",
       onchange: () => this.#take(input.files),
     });
@@ -19,8 +23,8 @@ class Drop extends HTMLElement {
       { class: "drop" },
       input,
       icon("up"),
-      h("b", null, t("files.drop")),
-      h("span", { class: "small muted" }, t("files.kinds")),
+      h("b", null, t(this.words)),
+      h("span", { class: "small muted" }, t(this.note)),
     );
     const over = (on) => (event) => {
       event.preventDefault();

@@ -6,7 +6,7 @@ export class Editor extends HTMLElement {
   #box = h("textarea", { rows: 1, autocapitalize: "off", autocomplete: "off", lang: "zh-CN" });
   #back = h("div", { class: "editor-back", "aria-hidden": "true" });
   #earlier = [];
-  /** text -> [{start, end}] in UTF-16 units, in order. */
+  /** text -> [{start, end, kind?}] in UTF-16 units, in order; `kind` is a class of the mark. */
   marks = () => [];
 
   constructor() {
@@ -71,6 +71,27 @@ export class Editor extends HTMLElement {
     this.#box.focus();
   }
 
+  /** Where the cursor stands, or the end of the selection. */
+  get caret() {
+    return this.#box.selectionEnd;
+  }
+
+  /** Selects a stretch of the text and brings it into sight. */
+  select(start, end) {
+    this.#box.focus();
+    this.#box.setSelectionRange(start, end);
+  }
+
+  /** The element behind the n-th of the marks. */
+  mark(n) {
+    return this.#back.querySelectorAll("mark")[n];
+  }
+
+  /** Draws the marks anew where the text has not changed. */
+  paint() {
+    this.#paint();
+  }
+
   #tell() {
     this.dispatchEvent(new CustomEvent("edit", { bubbles: true }));
   }
@@ -79,8 +100,8 @@ export class Editor extends HTMLElement {
     const text = this.value;
     const nodes = [];
     let at = 0;
-    for (const { start, end } of this.marks(text)) {
-      nodes.push(text.slice(at, start), h("mark", null, text.slice(start, end)));
+    for (const { start, end, kind } of this.marks(text)) {
+      nodes.push(text.slice(at, start), h("mark", { class: kind }, text.slice(start, end)));
       at = end;
     }
     // The last line needs something in it, or an ending line break has no height.

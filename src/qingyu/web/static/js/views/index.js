@@ -4,6 +4,7 @@ const view = (group, id, task) => ({ group, id, task, load: () => import(`./${id
 
 export const VIEWS = [
   view("tasks", "fill-mask", "fill-mask"),
+  view("tasks", "check", "check"),
   view("tasks", "zero-shot", "zero-shot-classification"),
   view("tasks", "classify", "text-classification"),
   view("tasks", "similarity", "sentence-similarity"),
