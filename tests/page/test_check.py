@@ -17,6 +17,11 @@ from .standin import RefusalError, StandIn
 
 pytestmark = pytest.mark.browser
 PASTE = "(box, text) => { box.value = text; box.dispatchEvent(new InputEvent('input')) }"
+# The middle of the first underline; at once, since the underlines are drawn anew with each answer.
+MARK = """() => {
+    const box = document.querySelector(".editor-back mark")?.getBoundingClientRect();
+    return box && [box.x + box.width / 2, box.y + box.height / 2];
+}"""
 
 
 def write(page: Page, standin: StandIn, text: str) -> None:
@@ -88,9 +93,8 @@ def test_keyboard_and_click_open_the_box(page: Page, standin: StandIn) -> None:
     pop.get_by_role("button", name="改成“气”").focus()
     page.keyboard.press("Enter")
     expect(box).to_have_value(re.compile("气"))
-    mark = page.locator(".editor-back mark").bounding_box()
-    assert mark is not None
-    page.mouse.click(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
+    expect(page.locator(".editor-back mark")).to_have_count(1)
+    page.mouse.click(*page.wait_for_function(MARK).json_value())
     expect(pop).to_be_visible()
 
 
@@ -191,9 +195,8 @@ def test_on_a_phone(new_page: Open, standin: StandIn, lang: str) -> None:
     page.goto(f"{standin.url}#/check?text=我们今天出门的时候天汽")
     if lang == "en":
         page.get_by_role("button", name="Switch to English").click()
-    mark = page.locator(".editor-back mark").bounding_box()
-    assert mark is not None
-    page.touchscreen.tap(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
+    expect(page.locator(".editor-back mark")).to_have_count(1)
+    page.touchscreen.tap(*page.wait_for_function(MARK).json_value())
     pop = page.locator(".pop").bounding_box()
     assert pop is not None
     assert pop["x"] >= 0
