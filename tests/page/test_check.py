@@ -158,6 +158,8 @@ def test_code_of_markdown_is_passed_over(page: Page, standin: StandIn) -> None:
     text = "# 天汽\n```\n汽 = 1\n```\n完"
     upload = {"name": "a.md", "mimeType": "text/markdown", "buffer": text.encode()}
     page.set_input_files("input[type=file]", files=[upload])
+    expect(page.get_by_role("textbox", name="要检查的文章")).to_have_value(text)
+    expect(page.locator("view-check:not([aria-busy]) .status")).to_contain_text("读完 2 段")
     expect(page.locator(".editor-back mark")).to_have_count(1)
     assert standin.asked[-1][1]["text"] == ["# 天汽", "完"]
 
