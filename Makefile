@@ -27,10 +27,11 @@ run: $(INSTALLED) ## start the service on http://127.0.0.1:8000 (HOST=, PORT=)
 test: lint ## every check: ruff, mypy, pytest
 	$(BIN)/python -m pytest -q $(ARGS)
 
-lint: $(TESTABLE) ## ruff and mypy
+lint: $(TESTABLE) ## ruff and mypy, over everything in Python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy bench training tests docs/reference.py
 
 format: $(TESTABLE) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .

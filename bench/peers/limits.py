@@ -60,9 +60,9 @@ def product(rows: int, inner: int, columns: int, threads: int) -> onnxruntime.In
     weight = draw.integers(-127, 128, (inner, columns)).astype(np.int8)
     constants = [
         numpy_helper.from_array(weight, "w"),
-        numpy_helper.from_array(np.float32(1), "s"),
+        numpy_helper.from_array(np.float32(1), "s"),  # type: ignore[arg-type]
         numpy_helper.from_array(np.ones(columns, np.float32), "t"),
-        numpy_helper.from_array(np.uint8(128), "z"),
+        numpy_helper.from_array(np.uint8(128), "z"),  # type: ignore[arg-type]
     ]
     node = helper.make_node(
         "MatMulIntegerToFloat", ["x", "w", "s", "t", "z"], ["y"], domain="com.microsoft"

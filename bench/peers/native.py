@@ -1,6 +1,6 @@
 """The native engine, by instruction set, against ONNX Runtime: the same bundle, in one run.
 
-    python bench/peers/native.py [BUNDLE] --rounds 5 --out bench/results/native-NAME.json
+    python -m bench.peers.native [BUNDLE] --rounds 5 --out bench/results/native-NAME.json
 
 Every engine is a process of its own, stopped (SIGSTOP) except for its turn, so that nobody's
 spinning threads cost anybody else. A turn is the median of calls for --seconds; in each round every
@@ -26,8 +26,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from provenance import provenance
 
+from bench.peers.provenance import provenance
 from qingyu import bundle
 from qingyu.bundle import Manifest
 from qingyu.engine.network import Network

@@ -79,7 +79,7 @@ def test_alberts_pieces(text: str, expected: list[str], tmp_path: Path) -> None:
 
 def pieces(tokenizer: tokenizers.Tokenizer, *texts: str) -> list[str]:
     """Unknown words by the unknown token's name, which an encoding's own `tokens` hides."""
-    return [tokenizer.id_to_token(number) for number in tokenizer.encode(*texts).ids]
+    return [tokenizer.id_to_token(number) for number in tokenizer.encode(*texts).ids]  # type: ignore[misc]
 
 
 def test_alberts_capitals_and_accents(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import qingyu
-from engine.stored_answers import STORED, answers, queries
 from qingyu import bundle
 from qingyu.build.pipeline import Options, build
 from qingyu.bundle import Manifest
@@ -19,6 +18,7 @@ from qingyu.engine.network import Network
 from qingyu.errors import BundleError, SettingsError
 from qingyu.model import Model
 from qingyu.query import Query
+from tests.engine.stored_answers import STORED, answers, queries
 
 CHECKPOINTS = Path(__file__).parents[1] / "golden" / "checkpoints"
 WITHIN = 1e-4  # of FP32 logits, from one engine to another

@@ -290,7 +290,7 @@ def test_no_space_left(
         return count
 
     with monkeypatch.context() as patch:
-        patch.setattr(output.os, "write", write)
+        patch.setattr(output.os, "write", write)  # type: ignore[attr-defined]
         with pytest.raises(WriteError, match="No space left"):
             done(source, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
@@ -362,7 +362,7 @@ def test_a_read_only_file_system(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     with monkeypatch.context() as patch:
-        patch.setattr(output.os, "open", refuse)
+        patch.setattr(output.os, "open", refuse)  # type: ignore[attr-defined]
         with pytest.raises(WriteError, match="Read-only file system"):
             done(source, tmp_path / "out.csv")
 

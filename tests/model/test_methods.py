@@ -21,7 +21,7 @@ def test_a_method_is_found_where_one_looks(task: Task[..., object]) -> None:
     method = vars(Model)[task.method]
     assert inspect.isfunction(method)
     assert f"    def {task.method}(self" in SOURCE.read_text("utf-8")
-    told = pydoc.render_doc(Model, renderer=pydoc.plaintext)
+    told = pydoc.render_doc(Model, renderer=pydoc.plaintext)  # type: ignore[attr-defined]
     listed = told[told.index("Methods defined here") : told.index("Readonly properties")]
     assert f" |  {task.method}(self, text" in listed
 
@@ -34,4 +34,4 @@ def test_a_method_says_what_its_task_says(task: Task[..., object]) -> None:
         return
     parameters = list(inspect.signature(method).parameters.values())[2:]
     assert parameters == list(inspect.signature(task.begin).parameters.values())[2:]
-    assert (inspect.getdoc(task.begin) or "?") in inspect.getdoc(method)
+    assert (inspect.getdoc(task.begin) or "?") in inspect.getdoc(method)  # type: ignore[operator]

@@ -30,7 +30,7 @@ SMALL = {"viewport": PHONE, "device_scale_factor": 2}
 SHOTS: dict[str, tuple[str, dict[str, object]]] = {
     "page": ("fill-mask", {}),
     "page.en": ("fill-mask", {"locale": "en"}),
-    "fill-mask-dark": (f"fill-mask?text={MASKS}", DARK),
+    "fill-mask-dark": (f"fill-mask?text={MASKS}", DARK),  # type: ignore[dict-item]
     "zero-shot": ("zero-shot", {}),
     "classify": ("classify", {}),
     "similarity": (f"similarity?text={RANKING}", {}),

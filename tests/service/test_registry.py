@@ -96,7 +96,7 @@ class Bench:
         model = FakeModel(path)
         self.models.append(model)
         self.check()
-        return model
+        return model  # type: ignore[return-value]
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         await asyncio.sleep(0)

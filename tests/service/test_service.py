@@ -331,7 +331,7 @@ def test_wrong_parameters_are_the_clients_fault(tmp_path: Path) -> None:
 
     async def test() -> None:
         async with bench(tmp_path) as b:
-            b.model.say = lambda text: (_ for _ in ()).throw(InputError("错", "wrong"))  # type: ignore[method-assign]
+            b.model.say = lambda text: (_ for _ in ()).throw(InputError("错", "wrong"))  # type: ignore[assignment, method-assign, misc]
             with pytest.raises(InputError, match="wrong"):
                 await b.ask(say("a"))
 

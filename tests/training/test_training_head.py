@@ -56,7 +56,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sets = {"pair/oppo": pairs, "pair/sts_b_zh": graded, "ner/cluener2020": named}
     for name, rows in sets.items():
         (folder / name).mkdir(parents=True)
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)  # type: ignore[attr-defined]
         (folder / name / "train.jsonl").write_text(text, "utf-8")
     return folder
 

@@ -16,7 +16,7 @@ from training.model import Config, Model  # noqa: E402
 FACTS = Path(pretrain.__file__).with_name("facts.tsv")
 
 
-def batch(seed: int, rows: int = 4) -> tuple[torch.Tensor, ...]:
+def batch(seed: int, rows: int = 4) -> tuple[torch.Tensor, ...]:  # type: ignore[name-defined]
     """ids, doc, pos [rows, 16], where [rows * 2], targets [rows * 2]."""
     random = torch.Generator().manual_seed(seed)
     ids = torch.randint(5, 100, (rows, 16), generator=random)

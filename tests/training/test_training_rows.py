@@ -68,7 +68,7 @@ def test_a_text_too_long_is_cut_into_pieces(vocabulary: Path) -> None:
     assert "".join(tokens) == text
     assert [len(ids) for ids, _ in pieces] == [5, 5, 2]
     assert (
-        "".join(t for t, f in zip(tokens, np.concatenate([f for _, f in pieces]), strict=True) if f)
+        "".join(t for t, f in zip(tokens, np.concatenate([f for _, f in pieces]), strict=True) if f)  # type: ignore[misc]
         == "是地上"
     )
 

@@ -128,7 +128,8 @@ class Running:
 
 @contextmanager
 def serving(
-    settings: Settings, load: Callable[[Path], ServedModel] | None = FakeModel
+    settings: Settings,
+    load: Callable[[Path], ServedModel] | None = FakeModel,  # type: ignore[assignment]
 ) -> Iterator[Running]:
     running = Running(settings, load)
     running.thread.start()

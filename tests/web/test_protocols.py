@@ -36,7 +36,7 @@ def hub(embedded: Running) -> Any:
     from huggingface_hub import InferenceClient
 
     client = InferenceClient(token="unused")
-    client.at = lambda task: f"{embedded.address}/pipeline/{task}/{NAME}"
+    client.at = lambda task: f"{embedded.address}/pipeline/{task}/{NAME}"  # type: ignore[attr-defined]
     return client
 
 

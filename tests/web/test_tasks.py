@@ -95,7 +95,7 @@ def test_a_cloze_and_a_strategy_reach_their_tasks(
     )
     text = "王小明上周从北京大学毕业，去了深圳工作。"
     for strategy in ("simple", "viterbi", None):
-        request = {"text": text, "aggregation_strategy": strategy}
+        request = {"text": text, "aggregation_strategy": strategy}  # type: ignore[dict-item]
         answer = embedded.post("/v1/token-classification", json=request)
         found = model.token_classification(text, aggregation_strategy=strategy)
         assert_close(answer.json()["results"], [found.to_dict()])

@@ -91,7 +91,7 @@ def expected(
         row = largest / np.float32(255)
         numbers = np.clip(np.rint(raised * (np.float32(255) / largest)), 0, 255)
     sums = numbers.astype(np.int64) @ weight.T.astype(np.int64)
-    return sums * (scale * row).astype(np.float64) + bias
+    return sums * (scale * row).astype(np.float64) + bias  # type: ignore[return-value]
 
 
 @given(
