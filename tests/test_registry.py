@@ -14,8 +14,8 @@ from qingyu.cli import app
 from qingyu.cli.batch import batch
 from qingyu.tasks.registry import FILE_TASKS, TASKS, Task
 from qingyu.web.api.huggingface import PLAIN
-from qingyu.web.api.tasks import BY_TASK
-from qingyu.web.api.wire import REQUESTS, fixed
+from qingyu.web.api.tasks import BY_TASK, REQUESTS
+from qingyu.web.api.wire import fixed
 
 ROWS = list(TASKS.values())
 JS = Path(__file__).parents[1] / "src" / "qingyu" / "web" / "static" / "js"

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     phrases: Path | None = Field(None, description="folder of phrase memories; none: no memories")
     max_phrases: ByteSize = Field(ByteSize(32 << 20), description="bytes of one phrase memory")
 
+    # what clients teach
+    heads: Path | None = Field(None, description="folder of taught heads; none: none are kept")
+    indexes: Path | None = Field(None, description="folder of search indexes; none: no search")
+
     # computing
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a batch; default: 1, and as many lanes as CPUs"

@@ -66,6 +66,14 @@ class Taught:
     about: dict[str, Any] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
 
+    def __repr__(self) -> str:
+        return f"Taught({self.name!r}, {self.digest})"
+
+    @property
+    def bytes(self) -> int:
+        """What it holds in memory, about."""
+        return 200 * len(self.grams) + sum(int(getattr(self, name).nbytes) for name in ARRAYS)
+
     def logits(self, vector: FloatArray, text: str, prior: FloatArray | None) -> FloatArray:
         """float32 [k]; `vector` [d] of all views, `prior` the names' log-probabilities [k]."""
         scores = (vector - self.centre) @ self.weights + self.bias

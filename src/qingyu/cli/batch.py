@@ -14,7 +14,7 @@ import typer
 from qingyu import bundle
 from qingyu.cli import console
 from qingyu.cli.progress import ProgressLine
-from qingyu.cli.texts import ModelName, Threads
+from qingyu.cli.texts import ModelName, Threads, equipped
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def batch(
     task: Annotated[
         str,
         typer.Argument(
-            help="任务 / Task: fill score check zero-shot classify similar ner embed text2text."
+            help="任务 / Task: "
+            "fill score check zero-shot classify similar ner embed text2text search."
         ),
     ],
     source: Annotated[
@@ -170,7 +171,8 @@ def _computing(
     lanes = thread_count(threads)
     pool = ThreadPoolExecutor(lanes)
     with closing(qingyu.load(model, threads=1)) as loaded, _ended(pool):
-        ask = line.counted(asking(loaded, task, parameters, pool.map))
+        own, named = equipped(loaded, parameters)
+        ask = line.counted(asking(own, task, named, pool.map))
 
         def answering(inputs: Inputs) -> Answering:
             return Answering(ask, inputs)

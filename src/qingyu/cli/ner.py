@@ -14,7 +14,9 @@ from qingyu.cli.texts import (
     Texts,
     Threads,
     answer_texts,
+    read_texts,
 )
+from qingyu.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +36,13 @@ def ner(
         ),
     ] = None,
     head: HeadName = None,
+    gazetteer: Annotated[
+        str | None,
+        typer.Option(
+            "--gazetteer",
+            help="自己的名称，每行一个，制表符后是标签 / A file of names; tab, label.",
+        ),
+    ] = None,
     model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -42,6 +51,7 @@ def ner(
 
     例 / Example: qingyu ner "王小明在北京大学读书。"
     """
+    names = None if gazetteer is None else read_gazetteer(gazetteer)
     answer_texts(
         texts,
         model,
@@ -51,9 +61,24 @@ def ner(
             batch,
             aggregation_strategy=strategy,  # type: ignore[arg-type]  # the task checks it
             head=head,
+            gazetteer=names,
         ),
         draw,
     )
+
+
+def read_gazetteer(path: str) -> dict[str, str]:
+    """Names and their labels, from a file with one on each line. Raises InputError."""
+    found = {}
+    for line in read_texts(path):
+        name, _, label = (part.strip() for part in line.partition("\t"))
+        if not name or not label:
+            raise InputError(
+                f"{path} 的每行应是名称、制表符、标签：{line}",
+                f"Each line of {path} should be a name, a tab and its label: {line}",
+            )
+        found[name] = label
+    return found
 
 
 def draw(screen: Console, result: TokenClassificationResult) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
@@ -116,6 +116,20 @@ def attached(model: Model, head: str | None) -> str | None:
     if head is not None and head not in model.context.heads and (Path(head) / ABOUT).is_file():
         return model.attach(head)
     return head
+
+
+def equipped(model: Model, parameters: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    """The model with the taught head or the index that parameters name by its folder, and the
+    parameters with its name. Raises BundleError."""
+    own = dict(parameters)
+    if isinstance(own.get("head"), str):
+        own["head"] = attached(model, own["head"])
+    if isinstance(own.get("index"), str):
+        from qingyu.search.index import Index
+
+        index = Index(own["index"])
+        model, own["index"] = model.equipped(index), index.name
+    return model, own
 
 
 def draw_bars(screen: Console, rows: Iterable[tuple[str, float]]) -> None:

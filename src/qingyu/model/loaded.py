@@ -95,13 +95,38 @@ class Model:
         """Let `classify(head=...)` use a head that was taught on this model, in place of one of
         its name; returns the name. Raises BundleError where it is another model's."""
         learnt = head if isinstance(head, Taught) else taught.read(Path(head))
-        if learnt.bundle != self.digest:
-            raise BundleError(
-                f"头 {learnt.name} 是在另一个模型上学的，请用 {self.name} 重新学习。",
-                f"The head {learnt.name} was taught on another model; teach it on {self.name}.",
-            )
+        self._require(learnt)
         self.context.taught[learnt.name] = learnt
         return learnt.name
+
+    def equipped(self, *own: Taught | Index) -> Model:
+        """The same model with further heads that were taught on it and indexes built with it, each
+        under its name. It shares all that this one has loaded. Raises BundleError where one is
+        another model's."""
+        for one in own:
+            self._require(one)
+        heads = {one.name: one for one in own if isinstance(one, Taught)}
+        indexes = {one.name: one for one in own if not isinstance(one, Taught)}
+        model = copy(self)
+        model.context = replace(
+            self.context,
+            taught=self.context.taught | heads,
+            indexes={**self.context.indexes, **indexes},
+        )
+        return model
+
+    def _require(self, own: Taught | Index) -> None:
+        """Raises BundleError where it is another model's."""
+        if isinstance(own, Taught) and own.bundle != self.digest:
+            raise BundleError(
+                f"头 {own.name} 是在另一个模型上学的，请用 {self.name} 重新学习。",
+                f"The head {own.name} was taught on another model; teach it on {self.name}.",
+            )
+        if not isinstance(own, Taught) and own.model != self.digest:
+            raise BundleError(
+                f"索引 {own.folder} 是用另一个模型建的，请用 {self.name} 重建。",
+                f"The index {own.folder} was built with another model; build it with {self.name}.",
+            )
 
     def teach(
         self,
@@ -183,10 +208,13 @@ class Model:
     def search(
         self, index: Index | str | Path, text: str, *, top_k: int = 5, rerank: bool = True
     ) -> SearchResult:
-        """The rows of an index that answer a text; see `qingyu.model.searching`."""
-        from . import searching
+        """The rows of an index that answer a text; see `qingyu.tasks.search`."""
+        from qingyu.search.index import Index as Opened
 
-        return searching.search(self, index, text, top_k=top_k, rerank=rerank)
+        opened = index if isinstance(index, Opened) else Opened(index)
+        own = self.equipped(opened)
+        begin = registry.SEARCH.begin
+        return own.complete(begin(own.context, text, opened.name, top_k=top_k, rerank=rerank))
 
     @overload
     def similarity(self, text: str, text_pair: str, **parameters: Any) -> SimilarityResult: ...

@@ -15,7 +15,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from qingyu.errors import BundleError, InputError
 from qingyu.numbers import FloatArray
+from qingyu.tasks.parts.rows import Hit
 
 from .terms import Postings, post
 
@@ -42,15 +43,6 @@ BY_WORDS = 0.5  # weight of words beside meaning
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Hit:
-    """A row found: `id` it keeps, its place in the index, and its score before any reranking."""
-
-    id: int
-    place: int
-    score: float
-
-
 class Index:
     """An index opened for searching."""
 
@@ -58,6 +50,8 @@ class Index:
         """Raises BundleError where the folder is no index, or a damaged one."""
         self.folder = Path(folder)
         try:
+            status = (self.folder / ABOUT).stat()
+            self._made = status.st_ino, status.st_mtime_ns
             about = json.loads((self.folder / ABOUT).read_text("utf-8"))
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}")
@@ -79,8 +73,25 @@ class Index:
                 f"{folder} is no search index, or a damaged one: {error}",
             ) from error
 
+    def __repr__(self) -> str:
+        return f"Index({self.name!r}, {self._made})"
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def largest(self) -> int:
+        """Bytes of the longest row."""
+        return int(np.diff(self._places).max(initial=0))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its files, which are mapped into memory."""
+        return sum(file.stat().st_size for file in self.folder.iterdir())
 
     def _array(self, name: str) -> NDArray[Any]:
         return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
@@ -96,9 +107,6 @@ class Index:
         """All rows."""
         lines = (self.folder / ROWS).read_text("utf-8").split("\n")
         return [json.loads(line) for line in lines if line]
-
-    def text(self, place: int) -> str:
-        return str(self.row(place)[self.text_column])
 
     def nearest(self, text: str, vector: FloatArray, count: int) -> list[Hit]:
         """The `count` rows that words and meaning together find best, best first.

@@ -20,7 +20,8 @@ def keys_of(digest: str, calls: Iterable[Call]) -> Iterator[bytes]:
     shared: dict[int, bytes] = {}
     for call in calls:
         named = blake2b(f"{digest} {call.task}".encode(), digest_size=16)
-        for part in (*call.inputs, call.parameters, *([call.phrases] if call.phrases else [])):
+        beside = [part for part in (call.phrases, call.own) if part]
+        for part in (*call.inputs, call.parameters, *beside):
             if isinstance(part, str):
                 named.update(_hash(part))
                 continue

@@ -12,7 +12,9 @@ from qingyu.errors import QingyuError
 from qingyu.numbers import FloatArray
 from qingyu.query import Query
 from qingyu.results import Result
+from qingyu.search.index import Index
 from qingyu.tasks.drive import Running
+from qingyu.taught import Taught
 from qingyu.text.phrases import Phrases
 
 from .errors import InferenceError
@@ -42,6 +44,7 @@ class Call:
 
     named:   names of further memories of phrases that it is to use
     phrases: those memories, once they are open
+    own:     the head that was taught or the index that it names, once that is open
     """
 
     task: str
@@ -49,6 +52,7 @@ class Call:
     parameters: tuple[tuple[str, Hashable], ...] = ()
     named: tuple[str, ...] = ()
     phrases: tuple[Phrases, ...] = ()
+    own: tuple[Taught | Index, ...] = ()
 
     @property
     def texts(self) -> int:
@@ -83,8 +87,7 @@ class Work:
         """Tokenise: the first queries."""
         call = self.call
         try:
-            if call.phrases:
-                model = model.with_phrases(*call.phrases)
+            model = equipped(model, call)
             self.running = Running(model.steps(call.task, *call.inputs, **dict(call.parameters)))
             self._advanced(self.running)
         except Exception as error:  # noqa: BLE001 - what one call does wrong is its own affair
@@ -110,6 +113,13 @@ class Work:
 def start_all(model: ServedModel, works: Iterable[Work]) -> None:
     for work in works:
         work.start(model)
+
+
+def equipped(model: ServedModel, call: Call) -> ServedModel:
+    """The model with what the call names. Raises BundleError where that is another model's."""
+    if call.phrases:
+        model = model.with_phrases(*call.phrases)
+    return model.equipped(*call.own) if call.own else model
 
 
 def light(calls: Iterable[Call], most: int) -> bool:

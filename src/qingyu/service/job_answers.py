@@ -18,6 +18,7 @@ from qingyu.jobs.store import Store
 from qingyu.jobs.windows import Texts
 
 from .calls import Call
+from .equipment import Equipment
 from .errors import StoppingError
 from .service import Service
 
@@ -43,12 +44,19 @@ class JobAnswers:
     """Made on the event loop; `answer` is called in the worker's thread."""
 
     def __init__(
-        self, service: Service, store: Store, budget: Budget, *, max_characters: int
+        self,
+        service: Service,
+        store: Store,
+        budget: Budget,
+        equipment: Equipment,
+        *,
+        max_characters: int,
     ) -> None:
         self.max_characters = max_characters
         self._service = service
         self._store = store
         self._budget = budget
+        self._equipment = equipment
         self._loop = asyncio.get_running_loop()
 
     def is_ready(self, owner: str) -> bool:
@@ -69,7 +77,9 @@ class JobAnswers:
         outcomes: list[Answered] = []
         for some in _turns(inputs):
             self._wait_for_tokens(job, ended)
-            calls = [_call(request, texts) for texts in some]
+            calls: Sequence[Call] = [call_of(request, texts) for texts in some]
+            if self._equipment.wanted(calls):
+                calls = self._equipment.opened(calls)
             coming = asyncio.run_coroutine_threadsafe(self._take_turn(job, calls), self._loop)
             outcomes += _result(coming, lambda: ended(job))
         return outcomes
@@ -87,7 +97,7 @@ class JobAnswers:
 
     # -- on the loop ------------------------------------------------------------------------------
 
-    async def _take_turn(self, job: JobRecord, calls: list[Call]) -> list[Answered]:
+    async def _take_turn(self, job: JobRecord, calls: Sequence[Call]) -> list[Answered]:
         end = time.monotonic() + POLITE_SECONDS
         scheduler = self._service.scheduler
         while scheduler.queued_tokens and time.monotonic() < end:  # noqa: ASYNC110 no event there
@@ -120,7 +130,8 @@ def _result(coming: Future[list[Answered]], ended: Callable[[], bool]) -> list[A
                 raise StoppedError from None
 
 
-def _call(request: dict[str, Any], texts: Texts) -> Call:
+def call_of(request: dict[str, Any], texts: Texts) -> Call:
+    """The call that a job's request means for one input."""
     template = Call(
         request["task"],
         tuple(_fixed(one) for one in request["inputs"]),

@@ -18,7 +18,7 @@ from qingyu.query import Cost
 from qingyu.tasks.drive import deal
 
 from .cache import Cache, keys_of
-from .calls import Answer, Call, Work, light, start_all
+from .calls import Answer, Call, Work, equipped, light, start_all
 from .errors import (
     AnswerTooLargeError,
     InferenceError,
@@ -110,7 +110,8 @@ class Service:
             if (known := self.cache.size_of(key)) is not None:
                 total += Cost(0, known)
             else:
-                total += loaded.model.cost(call.task, *call.inputs, **dict(call.parameters))
+                cost = equipped(loaded.model, call).cost
+                total += cost(call.task, *call.inputs, **dict(call.parameters))
             self.scheduler.check_size(total.tokens)
             if total.bytes > self.max_answer_bytes:
                 raise AnswerTooLargeError(total.bytes, self.max_answer_bytes)
@@ -235,12 +236,10 @@ class Service:
             self.scheduler.check_size(tokens)
             flight.place = self.scheduler.resize(flight.place, tokens)
         flight.turn = _some(works)
-        flight.ticket = self.scheduler.submit(
-            loaded.model.run_batch,
-            [query for work in flight.turn for query in work.queries],
-            deadline=flight.deadline,
-            placed=True,
-            context=asyncio.get_running_loop().create_future(),
+        queries = [query for work in flight.turn for query in work.queries]
+        context, submit = asyncio.get_running_loop().create_future(), self.scheduler.submit
+        flight.ticket = submit(
+            loaded.model.run_batch, queries, deadline=flight.deadline, placed=True, context=context
         )
 
     def _land(self, loaded: Loaded, flight: Flight, task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from qingyu.bundle import MANIFEST, Manifest
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
+from qingyu.tasks.context import Context
 from qingyu.text.tokenizer import Tokenizer
 
 Stamp = tuple[int, int, int]
@@ -19,6 +20,8 @@ Stamp = tuple[int, int, int]
 class ServedModel(Protocol):
     """What the service needs of a model; `qingyu.Model` is one."""
 
+    @property
+    def context(self) -> Context: ...
     @property
     def manifest(self) -> Manifest: ...
     @property
@@ -31,6 +34,7 @@ class ServedModel(Protocol):
     def cost(self, task: str, /, *args: Any, **parameters: Any) -> Cost: ...
     def run_batch(self, queries: Sequence[Query], /) -> list[FloatArray]: ...
     def with_phrases(self, *memories: Any) -> ServedModel: ...
+    def equipped(self, *own: Any) -> ServedModel: ...
     def close(self) -> None: ...
 
 

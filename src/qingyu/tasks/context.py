@@ -11,6 +11,7 @@ import numpy as np
 from qingyu.bundle import EmbeddingInfo, HeadInfo
 from qingyu.errors import TaskNotSupportedError
 from qingyu.query import Query
+from qingyu.tasks.parts.rows import Rows
 from qingyu.taught import Taught
 from qingyu.text.phrases import Phrases
 from qingyu.text.tokenizer import Tokenizer
@@ -22,7 +23,8 @@ Fits: TypeAlias = Callable[[HeadInfo], bool]
 class Context:
     """A model as tasks see it: its tokenizer, its heads, and how many tokens it reads.
 
-    `taught` are heads of a user's own, by name; they stand before heads of the same name.
+    `taught` are heads of a user's own, by name; they stand before heads of the same name. `indexes`
+    are rows that can be searched, by name.
     `embedding` says how vectors are made. `phrases` are its memories of phrases, all of the
     tokenizer's vocabulary.
     """
@@ -32,6 +34,7 @@ class Context:
     heads: Mapping[str, HeadInfo]
     max_tokens: int
     taught: dict[str, Taught] = field(default_factory=dict)
+    indexes: Mapping[str, Rows] = field(default_factory=dict)
     embedding: EmbeddingInfo = field(default_factory=EmbeddingInfo)
     phrases: tuple[Phrases, ...] = ()
 

@@ -22,6 +22,7 @@ from .parts.beam import MAX_TOGETHER, WIDTH, WIDTH_BY_PATTERN
 from .parts.blanks import COMMON, MASK, MAX_MASKS
 from .parts.findings import PIECE, ROUNDS
 from .parts.masking import APART
+from .search import MOST, RERANKED
 from .text2text import MAX_BEAMS
 from .zero_shot import SEPARATORS, TEMPLATE
 
@@ -141,6 +142,30 @@ def pair(context: Context, text: Any, text_pair: Any = "", *_: Any, **__: Any) -
     both = size(text) + size(text_pair)
     tokens = min(both, context.pair_room) + 3 + both // CHARACTERS
     return Cost(tokens, _said(text) + _said(text_pair))
+
+
+def classifying(
+    context: Context, text: Any, text_pair: Any = "", *, head: Any = None, **_: Any
+) -> Cost:
+    """As a pair; for a head that was taught with its labels' names, a cloze of these too."""
+    cost = pair(context, text, text_pair)
+    taught = context.taught.get(head) if isinstance(head, str) else None
+    if taught is not None and taught.names:
+        cost += zero_shot(context, text, taught.names, method="cloze")
+    return cost
+
+
+def searching(
+    context: Context, text: Any, index: Any = None, *, top_k: Any = 5, rerank: Any = True, **_: Any
+) -> Cost:
+    """The text read once, and with each row that is compared with it."""
+    rows = context.indexes.get(index) if isinstance(index, str) else None
+    if rows is None:
+        return reading(context, text)
+    most = min(rows.largest, context.pair_room)
+    pairs = RERANKED * (min(size(text) + most, context.pair_room) + 3) if rerank else 0
+    said = min(number(top_k), MOST) * (2 * rows.largest + FIELDS)
+    return Cost(_read(context, size(text)) + pairs, _said(text) + said)
 
 
 def ranking(context: Context, text: Any, texts: Any = (), **_: Any) -> Cost:

@@ -18,6 +18,7 @@ from qingyu.tasks import (
     feature_extraction,
     fill_mask,
     score,
+    search,
     shapes,
     similarity,
     text2text,
@@ -140,7 +141,7 @@ CLASSIFICATION = Task(
     begin=classification.classification,
     result=results.ClassificationResult,
     needs=heads.classifier,
-    cost=costs.pair,
+    cost=costs.classifying,
     pair="maybe",
     table=shapes.LABELS,
     hugging_face=shapes.hf_labels,
@@ -210,11 +211,25 @@ TEXT2TEXT = Task(
     table=shapes.TEXT,
 )
 
+SEARCH = Task(
+    name=search.NAME,
+    method="search",
+    command="search",
+    path="search",
+    title="检索 / rows of an index that answer a text",
+    begin=search.search,
+    result=results.SearchResult,
+    needs=None,
+    cost=costs.searching,
+    required=("index",),
+    table=shapes.HITS,
+)
+
 TASKS: dict[str, Task[..., Any]] = {
     task.name: task
     for task in (
         FILL_MASK, SCORE, CHECK, ZERO_SHOT, CLASSIFICATION, SIMILARITY, RANKING, TOKENS, FEATURES,
-        TEXT2TEXT,
+        TEXT2TEXT, SEARCH,
     )
 }  # fmt: skip
 # Those that a file's rows can be put to, by name.

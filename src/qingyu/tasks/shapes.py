@@ -75,6 +75,15 @@ def cells_of_text(result: Fields) -> list[Cell]:
     return [result["generated_text"]]
 
 
+def cells_of_hits(result: Fields) -> list[Cell]:
+    """The best row's text and score, and its other columns with those of the others."""
+    hits = result["hits"]
+    if not hits:
+        return ["", 0.0, ""]
+    rows = [dict(hit["row"]) for hit in hits]
+    return [hits[0]["text"], float(hits[0]["score"]), json.dumps(rows, ensure_ascii=False)]
+
+
 NO_TABLE = AddedColumns((), lambda _: [])
 MASKS = AddedColumns(("filled", "candidates"), cells_of_masks)
 LABELS = AddedColumns(("label", "score", "all"), cells_of_labels)
@@ -83,6 +92,7 @@ CHECK = AddedColumns(("corrected", "suspects"), cells_of_check)
 SCORE = AddedColumns(("perplexity",), cells_of_score)
 ENTITIES = AddedColumns(("entities",), cells_of_entities)
 EMBEDDING = AddedColumns(("embedding",), cells_of_embedding)
+HITS = AddedColumns(("found", "score", "rows"), cells_of_hits)
 TEXT = AddedColumns(("generated_text",), cells_of_text)
 
 

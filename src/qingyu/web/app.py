@@ -21,6 +21,7 @@ from qingyu import __version__, bundle
 from qingyu.errors import QingyuError
 from qingyu.machine import available_cpus
 from qingyu.service.admission import default_bound
+from qingyu.service.equipment import Equipment
 from qingyu.service.memory import give_back
 from qingyu.service.phrases import PhraseStore
 from qingyu.service.registry import Registry
@@ -44,8 +45,10 @@ from qingyu.web.edge.tracing import Traced, tracer_from_environment
 from .api import (
     documents,
     embedding_shapes,
+    heads,
     health,
     huggingface,
+    indexes,
     jobs,
     languagetool,
     models,
@@ -65,6 +68,8 @@ TAGS = [
     {"name": "jobs", "description": "批量任务 / Jobs"},
     {"name": "models", "description": "模型 / Models"},
     {"name": "phrases", "description": "短语记忆 / Phrase memories"},
+    {"name": "heads", "description": "学成的头 / Taught heads"},
+    {"name": "search", "description": "检索的索引 / Indexes to search"},
     {
         "name": "embeddings",
         "description": "他家形式的向量与重排 / Vectors, ranking as others have them",
@@ -115,7 +120,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
         read_keys(settings.api_keys, settings.api_keys_file), settings.key_tokens_per_minute
     )
     memories = PhraseStore(settings.phrases, settings.max_phrases, registry)
-    state = State(settings, service, metrics, keys, default, memories)
+    equipment = Equipment.of(memories, settings.heads, settings.indexes, registry)
+    state = State(settings, service, metrics, keys, default, equipment)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -147,8 +153,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     )
     app.state.qingyu = state
     parts = (
-        routes, documents, jobs, models, phrases, embedding_shapes, huggingface, open_inference,
-        languagetool, health,
+        routes, documents, jobs, models, phrases, heads, indexes, embedding_shapes, huggingface,
+        open_inference, languagetool, health,
     )  # fmt: skip
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):
@@ -156,7 +162,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     app.router.routes.extend(page_routes())
     bodies: list[type[BaseModel]] = [row.request for row in ROWS]
     bodies += [part.BODY for part in (routes, documents, jobs, huggingface, open_inference)]
-    bodies += [*embedding_shapes.BODIES, *phrases.BODIES]
+    bodies += [*embedding_shapes.BODIES, *phrases.BODIES, *heads.BODIES, *indexes.BODIES]
     add_openapi(app, bodies)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

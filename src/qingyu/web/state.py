@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from qingyu.errors import OverloadedError, QingyuError
-from qingyu.service.phrases import PhraseStore
+from qingyu.service.equipment import Equipment
+from qingyu.service.errands import Errands
 from qingyu.service.service import Service
 from qingyu.settings import Settings
 from qingyu.web.edge.allowance import Allowance
@@ -28,6 +29,8 @@ class State:
     """default: the name under which the default model is registered
     failure: what kept it from being loaded
     bodies, answers: bytes of the requests being read and of the answers not yet taken
+    equipment: memories of phrases, heads and indexes that requests may name
+    errands: heads taught and indexes built, one at a time
     reading: the thread in which long bodies are read and long answers written
     streams, streaming: how many answer line by line, and the tokens of the texts they are at
     """
@@ -37,17 +40,19 @@ class State:
     metrics: Metrics
     keys: Keys
     default: str
-    phrases: PhraseStore
+    equipment: Equipment
     bodies: Allowance = field(default_factory=lambda: Allowance(BODIES_BYTES, SMALL_BYTES))
     answers: Allowance = field(default_factory=lambda: Allowance(ANSWERS_BYTES, SMALL_BYTES))
     reading: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "qingyu-reading"))
     streams: int = 0
     streaming: Allowance = field(init=False)
+    errands: Errands = field(init=False)
     _unloaded: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # All streams together hold at most half of the admitted tokens; the rest is for others.
         self.streaming = Allowance(self.service.scheduler.admission.bound // 2, 0)
+        self.errands = Errands(self.service)
 
     ready: bool = False
     draining: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -64,8 +63,7 @@ async def compute(request: Request, model: str | None, calls: Sequence[Call]) ->
     if state.settings.log_text:
         context.text = logged(calls)
     with Watch(request.receive):
-        if any(call.named for call in calls):
-            calls = await remembering(request, calls)
+        calls = await equipped(request, calls)
         cost = await state.service.cost(context.model, calls)
         context.holds.append(held := state.answers.hold())
         held.take(cost.bytes)
@@ -82,15 +80,13 @@ def logged(calls: Sequence[Call]) -> str:
     return json.dumps([call.inputs for call in calls[:8]], ensure_ascii=False)
 
 
-async def remembering(request: Request, calls: Sequence[Call]) -> list[Call]:
-    """The calls with the memories of phrases that they name, opened. Raises PhrasesNotFoundError,
-    PhrasesDisabledError, PhrasesError and MemoryBudgetError."""
-    store, loop = state_of(request).phrases, asyncio.get_running_loop()
-    names = dict.fromkeys(name for call in calls for name in call.named)
-    memories = {name: await loop.run_in_executor(None, store.open, name) for name in names}
-    # One tuple for all calls that name the same, so that it is hashed once.
-    shared = {named: tuple(memories[one] for one in named) for named in {c.named for c in calls}}
-    return [replace(call, phrases=shared[call.named]) if call.named else call for call in calls]
+async def equipped(request: Request, calls: Sequence[Call]) -> Sequence[Call]:
+    """The calls with the memories, heads and indexes that they name, opened. Raises what opening
+    them raises, and MemoryBudgetError."""
+    equipment = state_of(request).equipment
+    if not equipment.wanted(calls):
+        return calls
+    return await asyncio.get_running_loop().run_in_executor(None, equipment.opened, calls)
 
 
 def calls_of(wanted: TaskRequest, settings: Settings) -> list[Call]:

@@ -25,7 +25,7 @@ from qingyu.jobs.errors import (
 from qingyu.jobs.records import ENDED, Bounds, JobRecord, ending_of
 from qingyu.jobs.sources import written_as
 from qingyu.jobs.store import Store
-from qingyu.service.job_answers import JobAnswers
+from qingyu.service.job_answers import JobAnswers, call_of
 from qingyu.service.job_worker import JobWorker
 from qingyu.settings import Settings
 from qingyu.tasks.registry import SAMPLE
@@ -34,7 +34,7 @@ from qingyu.web.edge.errors import ErrorResponse, RequestError
 from qingyu.web.edge.upload import receive
 from qingyu.web.state import State, state_of
 
-from .exchange import ERRORS, body_of, received
+from .exchange import ERRORS, body_of, equipped, received
 from .job_messages import JobRequest, JobResponse, JobsResponse, told_of
 from .tasks import BY_TASK
 from .validation import parse, parse_value
@@ -45,6 +45,7 @@ THREADS = 2
 PAGE = 100
 MAX_UPLOADS = 4  # of one owner at once
 RETRY_SECONDS = 5.0
+SAMPLE_TEXTS = (SAMPLE,)
 STATE = {"model": ErrorResponse, "description": "任务的状态不允许 / not in its present state"}
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: STATE})
 
@@ -61,7 +62,11 @@ class Jobs:
         self.store = store
         self.bounds = Bounds(settings.max_jobs, settings.max_kept_jobs)
         self.answers = JobAnswers(
-            state.service, self.store, state.keys, max_characters=settings.max_characters
+            state.service,
+            self.store,
+            state.keys,
+            state.equipment,
+            max_characters=settings.max_characters,
         )
         self.worker = JobWorker(self.store, self.answers, max_bytes=settings.max_job_bytes)
         self.uploads: Counter[str] = Counter()  # under way, by owner
@@ -129,6 +134,7 @@ async def create(request: Request) -> Response:
     finally:
         state.service.registry.release(loaded)
     stored = {**_checked(wanted), "model": name, "digest": digest}
+    await equipped(request, [call_of(stored, SAMPLE_TEXTS)])  # raises where it names what is not
     job = await jobs.call(
         jobs.store.create,
         context_of(request).client,

@@ -54,7 +54,7 @@ router = APIRouter(prefix="/v1/phrases", tags=["phrases"])
 
 @router.get("", summary="有哪些短语记忆 / which memories there are")
 async def listed(request: Request) -> PhrasesResponse:
-    store = state_of(request).phrases
+    store = state_of(request).equipment.phrases
     if store.folder is None:
         return PhrasesResponse(phrases=[], enabled=False)
     return PhrasesResponse(
@@ -71,7 +71,7 @@ async def listed(request: Request) -> PhrasesResponse:
 )
 async def put(request: Request, name: str) -> Response:
     state = state_of(request)
-    store = state.phrases
+    store = state.equipment.phrases
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FILE:
         with state.bodies.hold() as held:
             settings = state.settings
@@ -90,7 +90,7 @@ async def put(request: Request, name: str) -> Response:
     "/{name}", status_code=204, summary="删除 / remove", response_model=None, responses=ERRORS
 )
 async def remove(request: Request, name: str) -> Response:
-    store = state_of(request).phrases
+    store = state_of(request).equipment.phrases
     await _in_thread(lambda: store.remove(name))
     return Response(status_code=204)
 

@@ -25,7 +25,7 @@ from qingyu.web.edge.context import RequestContext, context_of
 from qingyu.web.edge.errors import RequestError, error_body
 from qingyu.web.state import State, state_of
 
-from .exchange import check_lengths, remembering
+from .exchange import check_lengths, equipped
 from .wire import TaskRequest
 
 KIND = "application/x-ndjson"
@@ -62,7 +62,7 @@ async def streamed(request: Request, model: str | None, calls: Sequence[Call]) -
         raise OverloadedError(PATIENCE_SECONDS)
     state.service.scheduler.check_room()
     state.service.registry.release(await state.service.registry.lease(context.model))
-    calls = await remembering(request, calls)
+    calls = await equipped(request, calls)
     return StreamingResponse(_lines(state, context, calls), media_type=KIND)
 
 

@@ -10,6 +10,9 @@ from typing import Any
 from qingyu.tasks.registry import TASKS, Task
 
 from . import wire
+from .wire_search import SearchRequest
+
+REQUESTS: tuple[type[wire.TaskRequest], ...] = (*wire.REQUESTS, SearchRequest)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,6 @@ ROWS = tuple(
         request,
         reduce(or_, (TASKS[name].result for name in (request.TASK, *request.ALSO))),
     )
-    for request in wire.REQUESTS
+    for request in REQUESTS
 )
 BY_TASK = {row.task.name: row for row in ROWS}

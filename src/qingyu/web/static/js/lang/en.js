@@ -286,6 +286,7 @@ export default {
   "task.check": "Proofreading",
   "task.feature-extraction": "Embeddings",
   "task.text2text-generation": "Text to text",
+  "task.search": "Search",
 
   history: "History",
   "history.title": "Recent inputs",

@@ -283,6 +283,7 @@ export default {
   "task.check": "纠错",
   "task.feature-extraction": "句向量",
   "task.text2text-generation": "文本生成",
+  "task.search": "检索",
 
   history: "历史",
   "history.title": "最近的输入",
