@@ -19,7 +19,7 @@ from qingyu.tasks.feature_extraction import feature_extraction
 TEXTS_AT_ONCE = 4096
 
 
-class Encoder(Protocol):
+class EncodingModel(Protocol):
     """A loaded model, as far as indexes need it."""
 
     context: Context
@@ -29,7 +29,7 @@ class Encoder(Protocol):
     def complete_all(self, tasks: Sequence[Steps[EmbeddingResult]]) -> list[EmbeddingResult]: ...
 
 
-def encode(model: Encoder, texts: Sequence[str]) -> FloatArray:
+def encode(model: EncodingModel, texts: Sequence[str]) -> FloatArray:
     """Vectors of length 1, float32 [n, d]. Raises InputError."""
     parts = []
     for first in range(0, len(texts), TEXTS_AT_ONCE):
@@ -40,7 +40,11 @@ def encode(model: Encoder, texts: Sequence[str]) -> FloatArray:
 
 
 def build_index(
-    model: Encoder, rows: Iterable[Mapping[str, Any] | str], out: str | Path, *, text: str = "text"
+    model: EncodingModel,
+    rows: Iterable[Mapping[str, Any] | str],
+    out: str | Path,
+    *,
+    text: str = "text",
 ) -> Index:
     """An index of rows, searched by their column `text`; a string is a row of that column alone.
 
@@ -54,7 +58,7 @@ def build_index(
     return Index(out)
 
 
-def add_rows(model: Encoder, index: Index, rows: Iterable[Mapping[str, Any] | str]) -> Index:
+def add_rows(model: EncodingModel, index: Index, rows: Iterable[Mapping[str, Any] | str]) -> Index:
     """The index with more rows. Raises InputError and BundleError."""
     require(model, index)
     whole = [{index.text_column: row} if isinstance(row, str) else dict(row) for row in rows]
@@ -64,7 +68,7 @@ def add_rows(model: Encoder, index: Index, rows: Iterable[Mapping[str, Any] | st
     return Index(index.folder)
 
 
-def require(model: Encoder, index: Index) -> None:
+def require(model: EncodingModel, index: Index) -> None:
     """Raises BundleError where the index was made with another model."""
     if index.model != model.digest:
         raise BundleError(
