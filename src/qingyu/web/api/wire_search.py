@@ -9,20 +9,20 @@ from pydantic import Field
 from qingyu.service.calls import Call
 from qingyu.service.shelf import MAX_NAME
 
-from .wire import EachText, Strict, Texts, each
+from .wire import EachText, Strict, Text, Texts, each
 
 MAX_ROWS = 10_000
 
-Rows = Annotated[list[str | dict[str, Any]], Field(min_length=1, max_length=MAX_ROWS)]
-Taught = Annotated[list[str], Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)]
+Rows = Annotated[list[Text | dict[str, Any]], Field(min_length=1, max_length=MAX_ROWS)]
+Taught = Annotated[list[Text], Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)]
 
 
 class SearchRequest(EachText):
     TASK: ClassVar[str] = "search"
     INPUTS: ClassVar[frozenset[str]] = frozenset({"model", "text", "index"})
 
-    text: str | Texts = Field(description="要查的文本 / texts to find", examples=["怎么退款"])
-    index: str = Field(description="索引的名字，见 /v1/indexes / name of an index")
+    text: Text | Texts = Field(description="要查的文本 / texts to find", examples=["怎么退款"])
+    index: Text = Field(description="索引的名字，见 /v1/indexes / name of an index")
     top_k: int = Field(default=5, ge=1, le=1000, description="给几条 / how many rows")
     rerank: bool = Field(
         default=True, description="用句对头重排 / compare the first with the text as pairs"
@@ -39,14 +39,14 @@ class IndexRequest(Strict):
         description="行：字符串，或含各列的对象 / strings, or objects with columns",
         examples=[[{"问题": "怎么退款？", "答案": "在订单里点退款。"}]],
     )
-    text: str = Field(default="text", description="检索哪一列 / the column that is searched")
+    text: Text = Field(default="text", description="检索哪一列 / the column that is searched")
     model: str | None = Field(default=None, description="用哪个模型 / with which model")
 
 
 class HeadRequest(Strict):
     """Texts with their labels, of which a head is to learn."""
 
-    name: str = Field(max_length=MAX_NAME, description="头的名字 / name of the head")
+    name: Text = Field(max_length=MAX_NAME, description="头的名字 / name of the head")
     texts: Taught = Field(description="文本 / texts", examples=[["退款三天没到", "怎么开发票"]])
     labels: Taught = Field(
         description="每条的标签 / the label of each", examples=[["退款", "发票"]]
