@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ import tokenizers
 from qingyu.errors import BundleError, InputError
 from qingyu.numbers import IntArray
 
+from .folding import foldings
 from .panics import is_panic
 
 # A token's name in each family of vocabularies.
@@ -23,6 +25,8 @@ UNKNOWN = ("[UNK]", "<unk>")
 SKIPPED = -1
 # Around a text: for what it will cost, about a token a character, before it is tokenised.
 SPECIAL_TOKENS = 2
+# Spaces beside a character that is written without them.
+NOT_BETWEEN_WORDS = re.compile(r"(?<=[^\x00-\u04ff]) +| +(?=[^\x00-\u04ff])")
 MAX_CHARACTERS = 1 << 16  # remembered with their ids
 
 
@@ -114,9 +118,10 @@ class Tokenizer:
         return hashlib.sha256("\n".join(tokens).encode()).hexdigest()
 
     def tokens(self, text: str) -> Tokens:
-        """Ids and offsets of `text`, no special tokens added. Raises InputError on half a
+        """Ids and offsets of `text`, no special tokens added. Characters that the vocabulary lacks
+        are read as those that they stand for (`qingyu.text.folding`). Raises InputError on half a
         surrogate pair."""
-        text = whole_text(text)
+        text = self._folded(whole_text(text))
         try:
             encoding = self._tokenizer.encode(text, add_special_tokens=False)
         except BaseException as error:
@@ -127,7 +132,7 @@ class Tokenizer:
 
     def batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, as `tokens` has them. Raises InputError on half a surrogate pair."""
-        whole = [whole_text(text) for text in texts]
+        whole = [self._folded(whole_text(text)) for text in texts]
         try:
             encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
         except BaseException as error:
@@ -140,7 +145,7 @@ class Tokenizer:
         """Ids and offsets with each character as a token of its own, spelt as the vocabulary
         spells it; white space and what the vocabulary's spelling leaves out have no token. Raises
         InputError on half a surrogate pair."""
-        text = whole_text(text)
+        text = self._folded(whole_text(text))
         try:
             tokens = [(self._character_id(char), (i, i + 1)) for i, char in enumerate(text)]
         except BaseException as error:
@@ -166,8 +171,10 @@ class Tokenizer:
         return self._tokenizer.id_to_token(token_id) or ""
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text that tokens make, special ones left out."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+        """The text that tokens make, special ones left out; of the spaces that WordPiece puts
+        between all tokens only those between Latin words."""
+        text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+        return NOT_BETWEEN_WORDS.sub("", text) if self.marks_continuations else text
 
     def surface(self, token_id: int) -> str:
         """A token as it reads inside a text: no ## and no mark of a space."""
@@ -216,6 +223,21 @@ class Tokenizer:
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=False)
         ids = [i for token, i in vocabulary.items() if len(token) == 1 and is_chinese(token)]
         return np.array(sorted(ids), np.int64)
+
+    def _folded(self, text: str) -> str:
+        return text if text.isascii() else text.translate(self._foldings)
+
+    @cached_property
+    def _foldings(self) -> dict[int, str]:
+        unknown = self.unk_id
+        if unknown is None:
+            return {}
+
+        def known(texts: Sequence[str]) -> list[bool]:
+            encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [unknown not in one.ids for one in encodings]
+
+        return foldings(known)
 
     def _character_id(self, char: str) -> int | None:
         known = self._characters.get(char)

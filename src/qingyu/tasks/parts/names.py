@@ -50,8 +50,13 @@ def _symbol(char: str) -> bool:
 
 
 def _one_word(left: str, right: str) -> bool:
-    """Whether two neighbours belong to one Latin word or number."""
-    return left.isascii() and right.isascii() and left.isalnum() and right.isalnum()
+    """Whether two neighbours belong to one word of Latin, Greek or Cyrillic letters, or to one
+    number, full-width or not."""
+    return _spelt(left) and _spelt(right)
+
+
+def _spelt(char: str) -> bool:
+    return char.isalnum() and (char < "\u0500" or "\uff10" <= char <= "\uff5a")
 
 
 def _joined(text: str, end: int, start: int) -> bool:
