@@ -124,7 +124,11 @@ class FileInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` holds; `path` and `digest` are of the file it came from."""
+    """What `manifest.json` holds; `path` and `digest` are of the file it came from.
+
+    `simplified` says that the model knows simplified characters alone: texts in traditional ones
+    are read by their simplified form.
+    """
 
     name: str
     family: str
@@ -135,6 +139,7 @@ class Manifest:
     plan: Plan | None = None
     phrases: PhrasesInfo | None = None
     embedding: EmbeddingInfo = EmbeddingInfo()
+    simplified: bool = False
     accuracy: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     licence: str = ""
@@ -218,6 +223,7 @@ def read_manifest(folder: Path) -> Manifest:
             files={name: FileInfo(**info) for name, info in values["files"].items()},
             plan=read_plan(values["plan"]) if values.get("plan") else None,
             embedding=EmbeddingInfo(**values.get("embedding", {})),
+            simplified=bool(values.get("simplified", False)),
             phrases=PhrasesInfo(**values["phrases"]) if values.get("phrases") else None,
             accuracy=dict(values["accuracy"]),
             source=str(values["source"]),

@@ -2,7 +2,8 @@
 
 The same fields in Python, on the command line and over HTTP. Every [start, end) is in Unicode
 code points of the text as it was sent. `truncated` says that some of a text was not read, and
-`unread` which spans of it.
+`unread` which spans of it. `converted` says that a text in traditional characters was read by its
+simplified form, since the model knows that alone; what is told of it is in its own characters.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class FillMaskResult(Result):
     truncated: bool
     alternatives: tuple[Alternative, ...] = ()
     unread: tuple[Span, ...] = ()
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class ScoreResult(Result):
     perplexity: float
     tokens: tuple[TokenScore, ...]
     truncated: bool = False
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ class ZeroShotResult(Result):
     truncated: bool
     unread: tuple[Span, ...] = ()
     label: str = ""
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,7 @@ class ClassificationResult(Result):
     truncated: bool
     unread: tuple[Span, ...] = ()
     unread_pair: tuple[Span, ...] = ()
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,7 @@ class SimilarityResult(Result):
     truncated: bool
     unread: tuple[Span, ...] = ()
     unread_pair: tuple[Span, ...] = ()
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,7 @@ class RankResult(Result):
     text: str
     ranking: tuple[Ranked, ...]
     truncated: bool
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -230,6 +237,7 @@ class TokenClassificationResult(Result):
     text: str
     entities: tuple[Entity, ...]
     truncated: bool = False
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,6 +248,7 @@ class EmbeddingResult(Result):
     embedding: tuple[float, ...]
     truncated: bool
     unread: tuple[Span, ...] = ()
+    converted: bool = False
 
 
 @dataclass(frozen=True)

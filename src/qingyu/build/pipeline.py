@@ -50,6 +50,7 @@ class Options:
                    0.9 for int4
     labels:        names of the task head's labels, in the order of its logits; the checkpoint's
                    own without them
+    simplified:    whether the model knows simplified characters alone; see `bundle.Manifest`
     words:         which words to keep of the vocabulary; all without it
     pruning:       what else to leave out
     measure:       whether to measure memory and latency, before and after
@@ -60,6 +61,7 @@ class Options:
     min_agreement: float | None = None
     measure: bool = True
     licence: str = ""
+    simplified: bool = False
     labels: tuple[str, ...] = ()
     words: VocabularyChoice | None = None
     pruning: Pruning = field(default_factory=Pruning)
@@ -122,7 +124,12 @@ def build(
         else:
             progress("graphs", 0.4)
             made = _Made(write_adopted(path or local, folder / "result", out.name))
-        manifest = replace(made.manifest, accuracy=made.accuracy, licence=options.licence)
+        manifest = replace(
+            made.manifest,
+            accuracy=made.accuracy,
+            licence=options.licence,
+            simplified=options.simplified,
+        )
         manifest = _sealed(manifest)
         after = report.measure(manifest) if options.measure else None
         progress("bundle", 0.95)

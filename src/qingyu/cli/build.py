@@ -100,6 +100,14 @@ def build(
             help="任务头各标签的名称，按训练时的次序 / Names of the labels, in their order.",
         ),
     ] = None,
+    simplified: Annotated[
+        bool,
+        typer.Option(
+            "--simplified",
+            help="只学过简体：繁体文本按简体形式读 / It knows simplified characters alone: read "
+            "traditional text by its simplified form.",
+        ),
+    ] = False,
     licence: Annotated[
         str, typer.Option(help="写入清单的许可证 / Licence to name in the manifest.")
     ] = "",
@@ -115,6 +123,7 @@ def build(
         min_agreement=min_agreement,
         measure=measure,
         licence=licence,
+        simplified=simplified,
         labels=tuple(re.split("[,，、]", labels)) if labels else (),
         words=_words(words_from, words),
         pruning=Pruning(_numbers(layers), heads, feed_forward, positions, importance),

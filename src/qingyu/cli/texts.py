@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Result")
 BAR_WIDTH = 30
+CONVERTED = "    繁体文本，按简体形式读 / traditional text, read by its simplified form"
 
 Texts: TypeAlias = Annotated[
     list[str] | None,
@@ -171,7 +172,13 @@ def _shown(as_json: bool, draw: Callable[[Console, R], None]) -> Callable[[R], N
     if as_json:
         return lambda result: console.print_json(result.to_dict())
     screen = console.rich_console()
-    return lambda result: draw(screen, result)
+
+    def shown(result: R) -> None:
+        draw(screen, result)
+        if getattr(result, "converted", False):
+            screen.print(CONVERTED, style="dim")
+
+    return shown
 
 
 def _batches(texts: list[str] | None) -> Iterable[list[InputLine]]:

@@ -66,6 +66,7 @@ class Model:
             manifest.heads,
             manifest.sizes.max_positions,
             embedding=manifest.embedding,
+            simplified=manifest.simplified,
             phrases=(Phrases(manifest.path / own.file, self.tokenizer),) if own else (),
         )
         self._open: Network | None = Network(manifest, threads)

@@ -75,18 +75,20 @@ def classification(
     tokenizer = context.tokenizer
     second: Reading | None = None
     if text_pair is None:
-        first = read(tokenizer, text, context.room, truncate)
+        first = read(tokenizer, context.readable(text), context.room, truncate)
         queries = [context.whole(part, name) for part in first.parts()]
     else:
         text_pair = checked_text(text_pair, "text_pair")
-        first, second = read_pair(tokenizer, text, text_pair, context.pair_room, truncate)
+        both = context.readable(text), context.readable(text_pair)
+        first, second = read_pair(tokenizer, *both, context.pair_room, truncate)
         queries = [context.whole(first.parts()[0], name, second.parts()[0])]
     logits = first.mean(np.concatenate((yield queries)))
 
     scores = probabilities(info, logits, function_to_apply)
     return _result(
-        text, text_pair, info.labels, scores, top_k, first, second, HALF if uncertain else 0.0
-    )
+        context, text, text_pair, info.labels, scores, top_k, first, second,
+        HALF if uncertain else 0.0,
+    )  # fmt: skip
 
 
 def _by_taught(
@@ -106,12 +108,13 @@ def _by_taught(
     head, text = context.taught[name], checked_text(text)
     count = len(head.labels)
     top_k = count if top_k is None else checked_count(top_k, "top_k", 1, max(count, 1 << 16))
-    reading, logits = yield from taught.logits(context, head, text, truncate)
+    reading, logits = yield from taught.logits(context, head, context.readable(text), truncate)
     bar = (HALF if head.bar is None else head.bar) if uncertain else 0.0
-    return _result(text, None, head.labels, softmax(logits), top_k, reading, None, bar)
+    return _result(context, text, None, head.labels, softmax(logits), top_k, reading, None, bar)
 
 
 def _result(
+    context: Context,
     text: str,
     text_pair: str | None,
     names: Sequence[str],
@@ -135,6 +138,7 @@ def _result(
         bool(first.unread or unread_pair),
         first.unread,
         unread_pair,
+        converted=any(context.readable(one) != one for one in (text, text_pair or "")),
     )
 
 

@@ -14,6 +14,7 @@ from qingyu.query import Query
 from qingyu.tasks.parts.rows import Rows
 from qingyu.taught import Taught
 from qingyu.text.phrases import Phrases
+from qingyu.text.scripts import scripts
 from qingyu.text.tokenizer import Tokenizer
 
 Fits: TypeAlias = Callable[[HeadInfo], bool]
@@ -26,7 +27,7 @@ class Context:
     `taught` are heads of a user's own, by name; they stand before heads of the same name. `indexes`
     are rows that can be searched, by name.
     `embedding` says how vectors are made. `phrases` are its memories of phrases, all of the
-    tokenizer's vocabulary.
+    tokenizer's vocabulary. `simplified`: it knows simplified characters alone.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Context:
     indexes: Mapping[str, Rows] = field(default_factory=dict)
     embedding: EmbeddingInfo = field(default_factory=EmbeddingInfo)
     phrases: tuple[Phrases, ...] = ()
+    simplified: bool = False
 
     @property
     def room(self) -> int:
@@ -47,6 +49,13 @@ class Context:
     def pair_room(self) -> int:
         """Tokens of two texts together."""
         return self.max_tokens - self.tokenizer.pair_frame.size
+
+    def readable(self, text: str) -> str:
+        """The text as the model reads it, as long as it is: a traditional one in simplified
+        characters, where the model knows those alone."""
+        if self.simplified and scripts().is_traditional(text):
+            return scripts().to_simplified(text)
+        return text
 
     def head(
         self, task: str, fits: Fits, name: str | None = None, named: Fits | None = None

@@ -47,7 +47,8 @@ def feature_extraction(
         context.room, max(1, (info.max_tokens or context.max_tokens) - context.tokenizer.frame.size)
     )
     head = next((name for name, one in context.heads.items() if heads.embeds(one)), "")
-    reading = read(context.tokenizer, text, room, truncate)
+    plain = context.readable(text)
+    reading = read(context.tokenizer, plain, room, truncate)
     queries = []
     for part in reading.parts():
         input_ids, token_type_ids = context.tokenizer.framed(part)
@@ -58,7 +59,8 @@ def feature_extraction(
     vector = reading.mean(pooled).astype(np.float64)
     if normalize:
         vector /= np.linalg.norm(vector) or 1.0
-    return EmbeddingResult(text, tuple(vector.tolist()), bool(reading.unread), reading.unread)
+    told = bool(reading.unread), reading.unread
+    return EmbeddingResult(text, tuple(vector.tolist()), *told, converted=plain != text)
 
 
 def _rows(pooling: Pooling, count: int) -> IntArray:

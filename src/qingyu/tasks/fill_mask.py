@@ -21,6 +21,7 @@ from qingyu.tasks.parts.targets import Target, pieces_of, score_targets
 from qingyu.tasks.parts.words import ask_words
 from qingyu.tasks.text2text import fill_by_writing
 from qingyu.text.lexicon import Lexicon
+from qingyu.text.scripts import scripts
 from qingyu.text.tokenizer import Tokenizer
 
 NAME = "fill-mask"
@@ -65,10 +66,15 @@ def fill_mask(
         )
     admitted = None if lexicon is None else Lexicon.of(lexicon)
     text = checked_text(text)
-    blanks = find_blanks(context, head, text, mask, truncate)
+    plain = context.readable(text)
+    converted = plain != text
+    if converted and admitted is not None:
+        admitted = admitted.spelt_as(scripts().to_simplified)
+    blanks = find_blanks(context, head, plain, mask, truncate)
 
     if targets is not None:
-        scores = yield from score_targets(blanks, pieces_of(tokenizer, targets))
+        pieces = pieces_of(tokenizer, targets, spelt_as=context.readable)
+        scores = yield from score_targets(blanks, pieces)
         candidates = [_of_targets(tokenizer, each, top_k) for each in scores]
     else:
         numbers = {
@@ -83,6 +89,11 @@ def fill_mask(
         candidates = [
             [(*word, word[1] in known) for word in likeliest(tokenizer, row, top_k, allowed)]
             for row, known, allowed in zip(rows, known, _allowed(blanks, admitted), strict=True)
+        ]
+    if converted and targets is None:
+        candidates = [
+            [(in_traditional(plain, [span], [one[0]])[0], *one[1:]) for one in words]
+            for span, words in zip(blanks.spans, candidates, strict=True)
         ]
     fills = tuple(
         MaskFill(
@@ -102,6 +113,8 @@ def fill_mask(
             raise TooManyMasksError(len(blanks.masks), MAX_TOGETHER)
         fillings = yield from fill_together(blanks, max(alternatives, 1), admitted)
         words = [tuple(tokenizer.surfaces[i] for i in filling.ids) for filling in fillings]
+        if converted:
+            words = [in_traditional(plain, blanks.spans, tokens) for tokens in words]
         together = tuple(
             Alternative(tokens, math.exp(filling.log_prob), replaced(text, blanks.spans, tokens))
             for tokens, filling in zip(words, fillings, strict=True)
@@ -117,7 +130,8 @@ def fill_mask(
             if fill.candidates
         ]
         sequence = replaced(text, [span for _, span in filled], [word for word, _ in filled])
-    return FillMaskResult(text, sequence, fills, bool(blanks.unread), together, blanks.unread)
+    told = bool(blanks.unread), together, blanks.unread
+    return FillMaskResult(text, sequence, fills, *told, converted)
 
 
 def likeliest(
@@ -146,6 +160,19 @@ def replaced(text: str, spans: Sequence[Span], words: Sequence[str]) -> str:
         pieces += [text[last:start], word]
         last = end
     return "".join([*pieces, text[last:]])
+
+
+def in_traditional(text: str, spans: Sequence[Span], words: Sequence[str]) -> tuple[str, ...]:
+    """Simplified words that fill spans of a simplified text, each in the traditional form that it
+    has between its neighbours once all are filled in."""
+    filled = replaced(text, spans, words)
+    forms, shift = [], 0
+    for (start, end), word in zip(spans, words, strict=True):
+        at = start + shift
+        after = at + len(word)
+        forms.append(scripts().to_traditional(word, filled[:at], filled[after:]))
+        shift += len(word) - (end - start)
+    return tuple(forms)
 
 
 def _of_targets(

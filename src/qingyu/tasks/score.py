@@ -27,7 +27,8 @@ def score(context: Context, text: str) -> Steps[ScoreResult]:
     """
     head = context.head(NAME, heads.masked_lm)
     text = checked_text(text)
-    tokens = context.tokenizer.tokens(text)
+    plain = context.readable(text)
+    tokens = context.tokenizer.tokens(plain)
     ids = tokens.ids
     if not ids:
         raise EmptyTextError
@@ -39,4 +40,5 @@ def score(context: Context, text: str) -> Steps[ScoreResult]:
         for place, (start, end) in enumerate(tokens.offsets)
     )
     total = math.fsum(log_probs.values())
-    return ScoreResult(text, total, math.exp(-total / len(ids)), scores)
+    perplexity = math.exp(-total / len(ids))
+    return ScoreResult(text, total, perplexity, scores, converted=plain != text)

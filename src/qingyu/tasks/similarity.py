@@ -42,7 +42,8 @@ def similarity(
     name = context.head(NAME, heads.compares, head, named=heads.classifier)
     checked_choice(truncate, "truncate", LongPair)
     text, text_pair = checked_text(text), checked_text(text_pair, "text_pair")
-    first, second = read_pair(context.tokenizer, text, text_pair, context.pair_room, truncate)
+    both = context.readable(text), context.readable(text_pair)
+    first, second = read_pair(context.tokenizer, *both, context.pair_room, truncate)
     answers = yield [context.whole(first.parts()[0], name, second.parts()[0])]
     info = context.heads[name]
     scores = probabilities(info, answers[0][0])
@@ -54,6 +55,7 @@ def similarity(
         bool(first.unread or second.unread),
         first.unread,
         second.unread,
+        converted=both != (text, text_pair),
     )
 
 
@@ -76,13 +78,15 @@ def ranking(
     texts = checked_strings(texts, "texts")
     top_k = len(texts) if top_k is None else checked_count(top_k, "top_k", 1, 1 << 30)
     info = context.heads[name]
-    query = context.tokenizer.tokens(text)
+    plain = context.readable(text)
+    others = [context.readable(other) for other in texts]
+    query = context.tokenizer.tokens(plain)
     cut: list[bool] = []
 
     def queries() -> Iterator[Query]:
-        for other in texts:
+        for other in others:
             tokens = query, context.tokenizer.tokens(other)
-            a, b = fitted((text, other), tokens, context.pair_room, truncate)
+            a, b = fitted((plain, other), tokens, context.pair_room, truncate)
             cut.append(bool(a.unread or b.unread))
             yield context.whole(a.parts()[0], name, b.parts()[0])
 
@@ -91,7 +95,7 @@ def ranking(
         scores += [_same(info, probabilities(info, logits[0])) for logits in (yield some)]
     order = sorted(range(len(texts)), key=lambda i: (-scores[i], i))[:top_k]
     ranked = tuple(Ranked(i, texts[i], scores[i], cut[i]) for i in order)
-    return RankResult(text, ranked, any(cut))
+    return RankResult(text, ranked, any(cut), converted=[plain, *others] != [text, *texts])
 
 
 def _same(head: HeadInfo, scores: FloatArray) -> float:

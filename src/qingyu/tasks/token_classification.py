@@ -62,7 +62,8 @@ def token_classification(
     known = checked_gazetteer(gazetteer)
     text = checked_text(text)
     tokenizer = context.tokenizer
-    tokens = tokenizer.characters(text) if by_character else tokenizer.tokens(text)
+    plain = context.readable(text)
+    tokens = tokenizer.characters(plain) if by_character else tokenizer.tokens(plain)
     if not tokens.ids:
         return TokenClassificationResult(text, ())
     parts = windows.overlapping(len(tokens.ids), context.room)
@@ -105,7 +106,7 @@ def token_classification(
         entities = edged(text, entities)
     if known:
         entities = with_known(text, entities, known)
-    return TokenClassificationResult(text, tuple(entities))
+    return TokenClassificationResult(text, tuple(entities), converted=plain != text)
 
 
 # How a word's rows [tokens, labels] become one.

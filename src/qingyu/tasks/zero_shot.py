@@ -65,7 +65,8 @@ def zero_shot(
     more from each other. `method="both"` asks both and joins what they say. With `uncertain`, the
     label is UNCERTAIN where the best has less than half of the probability. A long text is read in
     overlapping windows whose logits are averaged ("windows"), read from its beginning ("end"), or
-    refused ("error"). Raises InputError, TextTooLongError and TaskNotSupportedError.
+    refused ("error"). Text, labels and templates may be traditional: see `Context.readable`. Raises
+    InputError, TextTooLongError and TaskNotSupportedError.
     """
     checked_choice(method, "method", Method)
     checked_flag(uncertain, "uncertain")
@@ -78,7 +79,9 @@ def zero_shot(
     text = checked_text(text)
     # In one order however they came, so that sums over labels are the same to the last bit.
     described = dict(sorted(described_labels(candidate_labels).items()))
-    templates = checked_templates(hypothesis_template)
+    described = {label: context.readable(words) for label, words in described.items()}
+    templates = [context.readable(one) for one in checked_templates(hypothesis_template)]
+    plain = context.readable(text)
     if method != "entailment" and (multi_label or len(described) == 1):
         raise InputError(
             f'method="{method}" 比较各标签，至少要两个，且不能与 multi_label 同时使用。',
@@ -87,12 +90,12 @@ def zero_shot(
     if by_entailment:
         multi_label = multi_label or len(described) == 1
         reading, logits = yield from inference(
-            context, name, text, list(described.values()), templates, truncate
+            context, name, plain, list(described.values()), templates, truncate
         )
         scores = entailed(context.heads[name], logits, multi_label)
     if method != "entailment":
         words = context.head(NAME, heads.masked_lm)
-        reading, guessed = yield from cloze(context, words, text, described, templates, truncate)
+        reading, guessed = yield from cloze(context, words, plain, described, templates, truncate)
         scores = joined(scores, guessed) if by_entailment else guessed
 
     names, means = list(described), scores.mean(axis=0)
@@ -105,6 +108,7 @@ def zero_shot(
         bool(reading.unread),
         reading.unread,
         names[order[0]] if not uncertain or means[order[0]] >= SURE else UNCERTAIN,
+        converted=plain != text,
     )
 
 

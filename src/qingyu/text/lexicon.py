@@ -4,7 +4,7 @@ words."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -93,6 +93,13 @@ class Lexicon:
         if not words:
             raise InputError(f"词表 {path} 中没有词语。", f"No word in the list {path}.")
         return cls(words=words)
+
+    def spelt_as(self, change: Callable[[str], str]) -> Lexicon:
+        """The same filter of words that are spelt otherwise, character by character."""
+        return Lexicon(
+            frozenset(map(change, self.words)), change(self.pattern), self.length,
+            change(self.allowed), frozenset(map(change, self.banned)),
+        )  # fmt: skip
 
     def admits(self, word: str) -> bool:
         """Whether a word passes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from qingyu.errors import InputError
@@ -25,13 +25,18 @@ class Target:
 
 
 def pieces_of(
-    tokenizer: Tokenizer, targets: str | Sequence[str], name: str = "targets"
+    tokenizer: Tokenizer,
+    targets: str | Sequence[str],
+    name: str = "targets",
+    spelt_as: Callable[[str], str] = str,
 ) -> dict[str, list[int]]:
-    """Each target once, with its tokens. Raises InputError where the vocabulary cannot spell it."""
+    """Each target once, with the tokens of what it is spelt as. Raises InputError where the
+    vocabulary cannot spell it."""
     pieces = {}
     for target in checked_strings([targets] if isinstance(targets, str) else targets, name):
-        known = tokenizer.token_to_id(target)
-        ids = tokenizer.tokens(target).ids if known is None else [known]
+        plain = spelt_as(target)
+        known = tokenizer.token_to_id(plain)
+        ids = tokenizer.tokens(plain).ids if known is None else [known]
         if not ids or tokenizer.unk_id in ids:
             raise InputError(
                 f"{name} 中的「{target}」含有词表之外的字符。",
