@@ -15,6 +15,7 @@ from qingyu.tasks.parts.evidence import Heads, hidden
 from qingyu.tasks.parts.findings import Finding, findings
 from qingyu.tasks.parts.judgement import Judge
 from qingyu.tasks.parts.parameters import checked_count, checked_strings, checked_text, wrong
+from qingyu.text.scripts import scripts
 from qingyu.text.sounds_and_shapes import SoundsAndShapes
 from qingyu.text.tokenizer import Tokenizer, Tokens
 
@@ -169,7 +170,7 @@ def in_traditional(one: Suspect, known: SoundsAndShapes) -> Suspect:
     candidates = []
     for candidate in one.candidates:
         if candidate.token != own:
-            word = "".join(known.traditional(char) for char in candidate.token)
+            word = scripts().to_traditional(candidate.token)
             sequence = candidate.sequence.replace(candidate.token, word, 1)
             candidates.append(Candidate(word, None, candidate.score, sequence))
     return Suspect(
