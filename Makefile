@@ -70,7 +70,7 @@ reference: $(TESTABLE) ## the reference pages of the manual, from --help, OpenAP
 	$(BIN)/python docs/reference.py
 
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
-	PYTHONPATH=tests $(BIN)/python -m page.screenshots docs/images
+	$(BIN)/python -m tests.page.screenshots docs/images
 
 readme: $(TESTABLE) ## write the outputs of the README's examples anew, after a change of the model
 	$(BIN)/python tests/test_readme.py

@@ -1,6 +1,6 @@
 """Eight bundles of BERT-base size served in turn by one process that may not have 1 GB.
 
-    .venv/bin/python tests/faults/eight_models.py BUNDLE [--limit-mb 1024] [--budget 600MB]
+    python -m tests.faults.eight_models BUNDLE [--limit-mb 1024] [--budget 600MB]
 
 BUNDLE is copied eight times under different names and digests. The kernel holds the service to the
 limit (RLIMIT_DATA: all private writable memory), the registry to the budget. Each round asks every
@@ -17,13 +17,14 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from tests.support.process import Served
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 NAMES = [f"model-{number}" for number in range(8)]
@@ -74,23 +75,19 @@ def main() -> int:
     parser.add_argument("--budget", default="600MB")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(dir=options.bundle.resolve().parent) as folder:
         copies(options.bundle, Path(folder))
         limit = options.limit_mb << 20
-        command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port), "--cache", "0"]
-        command += ["--models", folder, "--memory-budget", options.budget]
-        process = subprocess.Popen(
-            [*command, "--log-level", "error"],
+        service = Served(
+            "--cache", "0", "--models", folder, "--memory-budget", options.budget,
+            "--log-level", "error", stderr=None,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
-        )
+        )  # fmt: skip
         try:
-            return drive(process, Client(port), options.rounds)
+            return drive(service.process, Client(service.port), options.rounds)
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            service.process.send_signal(signal.SIGTERM)
+            service.process.wait(60)
 
 
 def drive(process: subprocess.Popen[bytes], client: Client, rounds: int) -> int:

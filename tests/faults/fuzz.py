@@ -1,6 +1,6 @@
 """Thousands of requests that are almost right, against a service of its own.
 
-    .venv/bin/python tests/faults/fuzz.py --requests 10000
+    python -m tests.faults.fuzz --requests 10000
 
 JSON that is valid, bent or broken, over HTTP that is valid, bent or broken, on every path. Ends
 with status 1 if an answer is 5xx other than 503, an error has not our shape, the process dies, or
@@ -23,6 +23,8 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from tests.support.process import Served
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MODEL = "qingyu-small-zh"
@@ -218,11 +220,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "qingyu", "serve", "--port", str(port), "--body-timeout", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    service = Served("--body-timeout", "2", stderr=subprocess.PIPE)
+    process, port = service.process, service.port
     os.set_blocking(process.stderr.fileno(), False)  # type: ignore[union-attr]
     told = b""
     try:

@@ -173,7 +173,7 @@ def work(inputs: int, seed: int) -> None:
     hundred one of where it stands."""
     from qingyu.errors import QingyuError
     from qingyu.jobs.windows import Limits
-    from tests.jobs.support import done
+    from tests.support.jobs import done
 
     bender = Bender(seed)
     resource.setrlimit(resource.RLIMIT_DATA, (ROOM, ROOM))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.serving import SENTENCE, Running, fake_settings, serving
+from tests.support.serving import SENTENCE, Running, fake_settings, serving
 
 HEAD = b"POST /v1/fill-mask HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BODY = f'{{"text": "{SENTENCE}"}}'.encode()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,40 +16,19 @@ import httpx
 import pytest
 
 from qingyu import bundle
-from qingyu.settings import Settings
-from qingyu.web.server import address_of, listen
+from tests.support.process import Served
 
 SENTENCE = "今天天气真[MASK]啊，适合出去玩。"
 
 pytestmark = pytest.mark.slow
 
 
-class Service:
+class Service(Served):
     """`qingyu serve` in a process of its own."""
 
     def __init__(self, stderr: int | IO[bytes], environment: dict[str, str]) -> None:
-        listener = listen(Settings(port=0))
-        self.address = address_of(listener)
-        listener.close()
-        port = self.address.rpartition(":")[2]
-        command = [sys.executable, "-m", "qingyu", "serve", "--port", port, "--cache", "0"]
-        self.process = subprocess.Popen(
-            command, stderr=stderr, stdout=stderr, env={**os.environ, **environment}
-        )
+        super().__init__("--cache", "0", environment=environment, stdout=stderr, stderr=stderr)
         self.client = httpx.Client(base_url=self.address, timeout=60, verify=False)  # noqa: S501
-
-    def wait(self) -> None:
-        end = time.monotonic() + 60
-        while not self.ready():
-            assert self.process.poll() is None
-            assert time.monotonic() < end
-            threading.Event().wait(0.05)
-
-    def ready(self) -> bool:
-        try:
-            return self.client.get("/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def fill(self, **body: Any) -> httpx.Response:
         return self.client.post("/v1/fill-mask", json={"text": SENTENCE, **body})
@@ -65,8 +41,7 @@ def service(stderr: int | IO[bytes] = subprocess.DEVNULL, **environment: str) ->
         yield running
     finally:
         running.client.close()
-        running.process.kill()
-        running.process.wait(30)
+        running.kill()
 
 
 def test_killed_at_any_moment_it_starts_again() -> None:

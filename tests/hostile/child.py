@@ -22,7 +22,7 @@ import json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({room}, {room}))
 from pathlib import Path
 from qingyu.errors import QingyuError
-from tests.jobs.support import done
+from tests.support.jobs import done
 for source, output, options in json.load(sys.stdin):
     try:
         found = done(Path(source), Path(output), **options)

@@ -14,7 +14,7 @@ import pytest
 from qingyu.jobs.errors import FileError
 from qingyu.jobs.readers import open_reader
 from qingyu.jobs.sources import MAX_COLUMNS, Source, unlike
-from tests.jobs.support import done
+from tests.support.jobs import done
 
 from .child import all_worked, worked
 from .job_files import END, HEAD, MEGABYTE, cells, workbook

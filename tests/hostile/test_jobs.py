@@ -24,7 +24,7 @@ from qingyu.jobs.lock import Lock
 from qingyu.jobs.runner import Progress
 from qingyu.settings import Settings
 from qingyu.web.edge.security import hash_key
-from tests.web.serving import Running, serving, write_bundle
+from tests.support.serving import Running, serving, write_bundle
 
 from .harness import Service, withstood
 from .job_files import END, HEAD, cells, only_read, repeated, workbook

@@ -18,7 +18,7 @@ from qingyu.errors import InputError
 from qingyu.settings import Settings
 from qingyu.web.edge.logs import JsonFormatter, TextFormatter, escaped
 from qingyu.web.edge.security import hash_key
-from tests.web.serving import SENTENCE, Running, fake_settings, serving, write_bundle
+from tests.support.serving import SENTENCE, Running, fake_settings, serving, write_bundle
 
 BODY = {"text": SENTENCE}
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from qingyu.settings import Settings
-from tests.web.serving import Running, serving, write_bundle
+from tests.support.serving import Running, serving, write_bundle
 
 KEYS = "owner:" + "0" * 64 + "\n"
 FIELDS = {

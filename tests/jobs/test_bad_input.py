@@ -13,8 +13,7 @@ from qingyu.jobs.readers import open_reader
 from qingyu.jobs.rows import BadRow, Position, Row
 from qingyu.jobs.sources import Source
 from qingyu.jobs.windows import Limits
-
-from .support import done, rows_of
+from tests.support.jobs import done, rows_of
 
 
 def refused(output: Path) -> list[dict[str, Any]]:
@@ -136,7 +135,7 @@ def test_the_limit_of_errors(tmp_path: Path) -> None:
 
     def ask(inputs: Any) -> Any:
         asked.extend(inputs)
-        from .support import lengths
+        from tests.support.jobs import lengths
 
         return lengths(inputs)
 

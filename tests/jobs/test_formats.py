@@ -22,8 +22,7 @@ from qingyu.jobs.readers import open_reader
 from qingyu.jobs.rows import Position, Row
 from qingyu.jobs.sources import Source
 from qingyu.jobs.writers import harmless
-
-from .support import done, rows_of
+from tests.support.jobs import done, rows_of
 
 
 def needs(module: str) -> pytest.MarkDecorator:

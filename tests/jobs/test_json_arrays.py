@@ -16,8 +16,7 @@ from qingyu.jobs.json_array import elements
 from qingyu.jobs.readers import open_reader
 from qingyu.jobs.rows import BadRow, Position, Row
 from qingyu.jobs.sources import Source, written_as
-
-from .support import done
+from tests.support.jobs import done
 
 ROWS = [
     {"text": '他说："好[的]，{行}\\', "n": 1},

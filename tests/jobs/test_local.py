@@ -17,8 +17,7 @@ from qingyu.jobs.local import asking
 from qingyu.jobs.runner import locally, run
 from qingyu.jobs.windows import Answering, Limits
 from qingyu.model import Model
-
-from .support import job
+from tests.support.jobs import job
 
 # In a batch as wide as 16 tokens this text of 15 lands on the other side of a rounding.
 DELICATE = "昨天图书馆开着花，[MASK]34号店"

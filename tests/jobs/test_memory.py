@@ -14,7 +14,7 @@ ROOM = 256 << 20  # of addresses: Python, its libraries, and all that a job hold
 JOB = """
 import resource, sys
 from pathlib import Path
-from tests.jobs.support import done
+from tests.support.jobs import done
 resource.setrlimit(resource.RLIMIT_AS, ({room}, {room}))
 print(done(Path({source!r}), Path({output!r})).rows)
 """

@@ -27,8 +27,7 @@ from qingyu.jobs.errors import (
 from qingyu.jobs.lock import Lock
 from qingyu.jobs.runner import run
 from qingyu.jobs.windows import Limits, Outcome, Texts
-
-from .support import computing, done, job, lengths, rows_of
+from tests.support.jobs import computing, done, job, lengths, rows_of
 
 LINES = [f"{'坏' if i % 11 == 0 else ''}第{i % 37}行" + "长" * (i % 13) for i in range(100)]
 
@@ -129,7 +128,7 @@ def test_killed_for_real(source: Path, tmp_path: Path) -> None:
     code = (
         "import os, signal\n"
         "from pathlib import Path\n"
-        "from tests.jobs.support import done, lengths\n"
+        "from tests.support.jobs import done, lengths\n"
         "calls = []\n"
         "def ask(inputs):\n"
         "    calls.append(1)\n"
@@ -320,7 +319,7 @@ def test_the_systems_own_limit_of_file_size(source: Path, tmp_path: Path) -> Non
         "import resource\n"
         "from pathlib import Path\n"
         "from qingyu.jobs.errors import WriteError\n"
-        "from tests.jobs.support import done\n"
+        "from tests.support.jobs import done\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))\n"
         "try:\n"
         f"    done(Path({str(source)!r}), Path({str(tmp_path / 'out.csv')!r}))\n"

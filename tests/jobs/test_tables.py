@@ -16,8 +16,7 @@ from qingyu.jobs.readers import open_reader
 from qingyu.jobs.rows import Position, Row
 from qingyu.jobs.sources import Source
 from qingyu.text.encodings import decoded, detect
-
-from .support import done, rows_of
+from tests.support.jobs import done, rows_of
 
 SIMPLIFIED = "这家餐厅的菜很好吃，下次还会再来！"
 TRADITIONAL = "這家餐廳的菜很好吃，下次還會再來！"

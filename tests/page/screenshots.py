@@ -1,13 +1,12 @@
 """Pictures of the page with the real service and model, for the READMEs and the manual.
 
-PYTHONPATH=tests python -m page.screenshots docs/images
+python -m tests.page.screenshots docs/images
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.process import served
+
 from .conftest import DESKTOP, FLAGS, PHONE
-from .service import running
 
 ENTITIES = "鲁迅1881年生于浙江绍兴，后来在北京大学任教，1936年在上海逝世。"
 MASKS = "她每[MASK]早上七点起床，步[MASK]去学校。"
@@ -127,13 +127,12 @@ def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with (
-        tempfile.TemporaryDirectory() as scratch,
-        running(Path(scratch) / "log") as address,
+        served() as service,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for name in names or SHOTS:
-            shoot(browser, address, name, folder)
+            shoot(browser, service.address, name, folder)
             print(folder / f"{name}.png")
         browser.close()
 

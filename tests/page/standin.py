@@ -143,7 +143,7 @@ def check(body: Answer, text: str) -> Answer:
             for m in re.finditer(wrong, text)
             if m.start() not in kept
         ]
-    suspects.sort(key=lambda suspect: suspect["start"])
+    suspects.sort(key=lambda suspect: int(str(suspect["start"])))
     corrected = text.replace("汽", "气")
     return {"text": text, "corrected": corrected, "suspects": suspects, "script": "simplified"}
 

@@ -10,21 +10,20 @@ from playwright.sync_api import Page, expect
 
 from qingyu.bundle import find
 from qingyu.errors import ModelNotFoundError
-
-from .service import running
+from tests.support.process import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def service() -> Iterator[str]:
     """The address of a service started as people start it."""
     try:
         find("qingyu-small-zh")
     except ModelNotFoundError:
         pytest.skip("the default bundle is not built")
-    with running(tmp_path_factory.mktemp("service") / "log") as address:
-        yield address
+    with served() as running:
+        yield running.address
 
 
 def test_what_it_is_all_about(page: Page, service: str) -> None:
@@ -96,8 +95,8 @@ def test_a_pasted_document_is_known_at_once(
 ) -> None:
     """Teach it a text in the box, and the next answer has its word and says that it remembers."""
     folder = tmp_path_factory.mktemp("phrases")
-    with running(folder / "log", QINGYU_PHRASES=str(folder)) as address:
-        page.goto(address)
+    with served("--phrases", str(folder)) as running:
+        page.goto(running.address)
         page.get_by_text("教它你的词句").click()
         box = page.get_by_role("textbox", name="教它你的词句")
         box.fill("灵犀云枢启动以后，右上角的指示灯会变成绿色。\n请先关闭灵犀云枢，再拔掉电源线。")

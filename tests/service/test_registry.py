@@ -20,13 +20,13 @@ from qingyu.bundle import (
     Manifest,
     Sizes,
     file_info,
-    read_manifest,
     write_manifest,
 )
 from qingyu.errors import BundleError, MemoryBudgetError, ModelNotFoundError
 from qingyu.service.errors import ModelPinnedError
 from qingyu.service.registry import Registry
 from qingyu.service.slots import Loaded, ServedModel
+from tests.support.models import FakeModel
 
 SIZES = {"a": 100, "b": 200, "c": 300, "d": 400}
 
@@ -48,25 +48,10 @@ def write(folder: Path, name: str, note: str = "") -> None:
     write_manifest(manifest, path)
 
 
-class FakeModel:
+class SizedModel(FakeModel):
     def __init__(self, path: Path) -> None:
-        self.manifest = read_manifest(path)
-        self.digest = self.manifest.digest
+        super().__init__(path)
         self.memory_bytes = SIZES[path.name]
-        self.closed = False
-
-    def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
-        raise NotImplementedError
-
-    def cost(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
-        raise NotImplementedError
-
-    def run_batch(self, queries: Any, /) -> Any:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        assert not self.closed
-        self.closed = True
 
 
 @dataclass
@@ -76,7 +61,7 @@ class Bench:
     folder: Path
     budget: int | None = 600
     pinned: frozenset[str] = frozenset()
-    models: list[FakeModel] = field(default_factory=list)
+    models: list[SizedModel] = field(default_factory=list)
     fail: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -93,7 +78,7 @@ class Bench:
     def load(self, path: Path) -> ServedModel:
         if path.name in self.fail:
             raise BundleError("坏了", "broken")
-        model = FakeModel(path)
+        model = SizedModel(path)
         self.models.append(model)
         self.check()
         return model  # type: ignore[return-value]

@@ -38,7 +38,7 @@ class Clock:
         return self.now
 
 
-class FakeModel:
+class FakeRun:
     """Answers each query with its first token; takes a millisecond of fake time a token."""
 
     def __init__(self, clock: Clock) -> None:
@@ -66,7 +66,7 @@ class Bench:
         lanes: int = 1,
     ) -> None:
         self.clock = Clock()
-        self.model = FakeModel(self.clock)
+        self.model = FakeRun(self.clock)
         self.settled: list[Ticket] = []
         self.scheduler = Scheduler(
             self.settled.extend,
@@ -160,7 +160,7 @@ def test_a_request_of_many_texts_leaves_room_for_others(bench: Bench) -> None:
 
 def test_models_do_not_share_a_batch(bench: Bench) -> None:
     """A batch belongs to one model, however well the lengths agree."""
-    other = FakeModel(bench.clock)
+    other = FakeRun(bench.clock)
     bench.submit(16)
     bench.scheduler.submit(other.run, [query(16)])
     bench.drain()

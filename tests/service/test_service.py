@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,21 +21,16 @@ from qingyu.service.errors import InferenceError, ItemError, RequestTooLargeErro
 from qingyu.service.registry import Registry
 from qingyu.service.scheduler import Scheduler
 from qingyu.service.service import Service
+from tests.support.models import FakeModel
 
 
-class FakeModel:
+class SayingModel(FakeModel):
     """Task "say" answers its text after `rounds` visits to the model; "!" in a text is an error."""
 
     def __init__(self, path: Path) -> None:
-        self.manifest = read_manifest(path)
-        self.digest = self.manifest.digest
-        self.memory_bytes = 1
+        super().__init__(path)
         self.queries = 0
         self.rows: list[int] = []
-        self.entered = threading.Event()
-        self.gate = threading.Event()
-        self.gate.set()
-        self.closed = False
 
     def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Any:
         return getattr(self, task)(inputs[0], **parameters)
@@ -66,14 +60,10 @@ class FakeModel:
         return float("nan")
 
     def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
-        self.entered.set()
-        assert self.gate.wait(10)
+        self.pass_gate()
         self.queries += len(queries)
         self.rows.append(sum(len(query.positions) for query in queries))
         return [np.zeros((len(query.positions), 1), np.float32) for query in queries]
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def say(text: str, **parameters: int) -> Call:
@@ -81,12 +71,12 @@ def say(text: str, **parameters: int) -> Call:
 
 
 class Bench:
-    def __init__(self, service: Service, models: list[FakeModel]) -> None:
+    def __init__(self, service: Service, models: list[SayingModel]) -> None:
         self.service = service
         self._models = models
 
     @property
-    def model(self) -> FakeModel:
+    def model(self) -> SayingModel:
         return self._models[-1]
 
     async def ask(self, *calls: Call, **options: Any) -> list[Any]:
@@ -110,10 +100,10 @@ async def bench(folder: Path, *, cache: int = 1 << 20, **limits: int) -> AsyncIt
     sizes = Sizes(10, 8, 1, 1, 16, 512, 1000)
     head = {"fill-mask": HeadInfo("head.onnx", "masked-lm")}
     write_manifest(Manifest("m", "bert", "int8", sizes, head, {}), path)
-    models: list[FakeModel] = []
+    models: list[SayingModel] = []
 
-    def load(path: Path) -> FakeModel:
-        models.append(FakeModel(path))
+    def load(path: Path) -> SayingModel:
+        models.append(SayingModel(path))
         return models[-1]
 
     service = Service(

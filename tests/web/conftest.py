@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from .serving import Running, fake_settings, serving
+from tests.support.serving import Running, fake_settings, serving
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,7 @@ import pytest
 
 from qingyu.jobs.documents import read_document
 from qingyu.settings import Settings
-
-from .serving import serving
+from tests.support.serving import serving
 
 ESSAY = "# 作文\n\n他的身体一直很建康。\n\n他因为感冒，所以今天没有来上课。\n"
 

@@ -11,8 +11,7 @@ import pytest
 from huggingface_hub import InferenceClient
 
 from qingyu.settings import Settings
-
-from .serving import Running, serving
+from tests.support.serving import Running, serving
 
 NAME = "qingyu-small-zh"
 TEXTS = ["怎么退款", "如何申请退款？", "今天天气真好"]

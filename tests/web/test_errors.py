@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .serving import SENTENCE, Running
+from tests.support.serving import SENTENCE, Running
 
 JSON = {"content-type": "application/json"}
 

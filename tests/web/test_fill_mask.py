@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from qingyu.settings import Settings
-
-from .serving import SENTENCE, Running, fake_settings, serving, write_bundle
+from tests.support.serving import SENTENCE, Running, fake_settings, serving, write_bundle
 
 
 def test_one_text_gives_one_result(client: httpx.Client) -> None:

@@ -12,8 +12,7 @@ import pytest
 
 from qingyu.settings import Settings
 from qingyu.web.edge.security import hash_key
-
-from .serving import Running, serving, write_bundle
+from tests.support.serving import Running, serving, write_bundle
 
 CSV = "题,n\n今天真[MASK]啊,1\n没有空,2\n他很[MASK]。,3\n".encode()
 

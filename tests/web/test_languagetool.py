@@ -14,8 +14,7 @@ from qingyu.errors import InputError
 from qingyu.settings import Settings
 from qingyu.web.api.languagetool import FORM, annotated, asked, matches, paragraphs
 from qingyu.web.edge.errors import RequestError
-
-from .serving import Running, serving
+from tests.support.serving import Running, serving
 
 TYPO = "🙂他的身体一直很建康。"
 

@@ -23,10 +23,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from qingyu.errors import BundleError, ModelNotFoundError, SettingsError
 from qingyu.settings import Settings
 from qingyu.web.edge.logs import JsonFormatter, TextFormatter, set_up_logging
-from qingyu.web.server import address_of, listen
+from qingyu.web.server import listen
 from qingyu.web.worker import run
-
-from .serving import SENTENCE, Running, fake_settings, serving, write_bundle
+from tests.support.process import Served
+from tests.support.serving import SENTENCE, Running, fake_settings, serving, write_bundle
 
 SECRET = "不可外传[MASK]"
 
@@ -225,14 +225,9 @@ def accepts(port: int) -> bool:
 @pytest.mark.slow
 def test_several_processes_serve_one_address() -> None:
     """Both answer, one killed is replaced, metrics are summed, SIGTERM ends all with status 0."""
-    settings = Settings(port=0)
-    listener = listen(settings)
-    port = address_of(listener).rpartition(":")[2]
-    listener.close()
-    command = [sys.executable, "-m", "qingyu", "serve", "--port", port, "--workers", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    service = Served("--workers", "2", stderr=subprocess.PIPE, text=True)
+    process, base = service.process, service.address
     try:
-        base = f"http://127.0.0.1:{port}"
         seen: set[int] = set()
         deadline = time.monotonic() + 60
         while len(seen) < 2:

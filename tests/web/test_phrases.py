@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from qingyu.settings import Settings
-
-from .serving import Running, serving
+from tests.support.serving import Running, serving
 
 DOCUMENT = "灵犀云枢启动后指示灯变绿。\n请先关闭灵犀云枢，再拔电源。"
 ASKED = "请先关闭灵犀云[MASK]，再拔电源。"

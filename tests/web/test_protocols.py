@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from qingyu.settings import Settings
-
-from .serving import SENTENCE, Running, fake_settings, serving, write_bundle
+from tests.support.serving import SENTENCE, Running, fake_settings, serving, write_bundle
 
 NAME = "qingyu-small-zh"
 TEXT = "这家店的面很好吃，服务也周到。"

@@ -12,8 +12,7 @@ from qingyu.settings import Settings
 from qingyu.web.edge.context import RequestContext
 from qingyu.web.edge.errors import RateLimitedError
 from qingyu.web.edge.security import Keys, hash_key, read_keys
-
-from .serving import SENTENCE, fake_settings, serving
+from tests.support.serving import SENTENCE, fake_settings, serving
 
 KEYS = {"alice": "key-of-alice", "bob": "key-of-bob"}
 LINES = [f"{name}:{hash_key(key)}" for name, key in KEYS.items()]

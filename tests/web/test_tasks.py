@@ -13,8 +13,7 @@ import qingyu
 from qingyu.settings import Settings
 from qingyu.tasks.registry import TASKS
 from qingyu.web.api.tasks import ROWS
-
-from .serving import SENTENCE, serving
+from tests.support.serving import SENTENCE, serving
 
 TEXT = "这家店的面很好吃，服务也周到。"
 WRONG = "今天天汽真好。"

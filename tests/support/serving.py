@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from qingyu.bundle import HeadInfo, Manifest, Sizes, read_manifest, write_manifest
+from qingyu.bundle import HeadInfo, Manifest, Sizes, write_manifest
 from qingyu.errors import EmptyTextError, NoMaskError
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
@@ -22,6 +22,7 @@ from qingyu.settings import Settings
 from qingyu.web.app import create_app
 from qingyu.web.server import address_of, listen
 from qingyu.web.worker import Server
+from tests.support.models import FakeModel
 
 SENTENCE = "今天天气真[MASK]啊，适合出去玩。"
 
@@ -42,18 +43,12 @@ def write_bundle(folder: Path, name: str = "fake", **changes: Any) -> Path:
     return path
 
 
-class FakeModel:
-    """Fills each mask with 好; one token a character. `gate` holds batches back when it is set."""
+class FillingModel(FakeModel):
+    """Fills each mask with 好; one token a character."""
 
     def __init__(self, path: Path) -> None:
-        self.manifest = read_manifest(path)
-        self.digest = self.manifest.digest
-        self.memory_bytes = 1000
+        super().__init__(path)
         self.ran: list[int] = []
-        self.entered = threading.Event()
-        self.gate = threading.Event()
-        self.gate.set()
-        self.closed = False
 
     def steps(self, task: str, /, *inputs: Any, **parameters: Any) -> Steps[Any]:
         return self._fill(inputs[0], parameters.get("top_k", 5))
@@ -84,13 +79,9 @@ class FakeModel:
         return Cost(characters + 2, 6 * characters * (1 + parameters.get("top_k", 5)))
 
     def run_batch(self, queries: Sequence[Query]) -> list[FloatArray]:
-        self.entered.set()
-        assert self.gate.wait(30)
+        self.pass_gate()
         self.ran.append(len(queries))
         return [np.full((len(q.positions), 1), 0.5, np.float32) for q in queries]
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class Running:
@@ -115,8 +106,8 @@ class Running:
         self.thread = threading.Thread(target=self.server.run, args=([listener],), daemon=True)
 
     @property
-    def model(self) -> FakeModel:
-        model: FakeModel = self.models[-1]
+    def model(self) -> FillingModel:
+        model: FillingModel = self.models[-1]
         return model
 
     def client(self, **options: Any) -> httpx.Client:
@@ -129,7 +120,7 @@ class Running:
 @contextmanager
 def serving(
     settings: Settings,
-    load: Callable[[Path], ServedModel] | None = FakeModel,  # type: ignore[assignment]
+    load: Callable[[Path], ServedModel] | None = FillingModel,  # type: ignore[assignment]
 ) -> Iterator[Running]:
     running = Running(settings, load)
     running.thread.start()
