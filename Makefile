@@ -16,7 +16,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel bench load peers bench-report instructions install-size lock reference screenshots readme test-heavy test-reference clean
+.PHONY: help run test lint format wheel wheels sanitize bench load peers bench-report instructions install-size lock reference screenshots readme test-heavy test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,6 +40,15 @@ format: $(TESTABLE) ## let ruff rewrite what it can
 wheel: $(TESTABLE) ## dist/qingyu-*.whl
 	$(PIP) wheel . --no-deps --wheel-dir dist
 	@ls -l dist/*.whl
+
+wheels: $(TESTABLE) ## dist/*.whl for Linux, macOS and Windows, cross-compiled by zig
+	@for target in $$($(BIN)/python hatch_build.py --targets); do \
+	  QINGYU_NATIVE=must QINGYU_TARGET=$$target $(PIP) wheel . --no-deps --wheel-dir dist || exit 1; \
+	done
+	@ls -l dist/*.whl
+
+sanitize: $(TESTABLE) ## the native engine under AddressSanitizer, UBSan and ThreadSanitizer
+	$(BIN)/python tests/engine/native/sanitize.py
 
 bench: $(TESTABLE) ## one short sentence, in the model and over HTTP
 	$(BIN)/python -m bench.single

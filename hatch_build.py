@@ -6,13 +6,14 @@ compiles, the wheel is a pure one, which runs on ONNX Runtime. Environment:
 
 QINGYU_NATIVE    "no": do not compile; "must": fail where nothing compiles
 QINGYU_TARGET    compile for another system by zig: a key of TARGETS
-QINGYU_SANITIZE  e.g. "address,undefined": a library to be tested, not to be used
+QINGYU_SANITIZE  e.g. "address,undefined": a library under build/ to be tested, not to be used
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ FLAGS = (
     "-O3", "-std=c11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
     "-fno-strict-aliasing", "-fno-ivopts", "-D_GNU_SOURCE", "-Wall", "-Wextra",
 )  # fmt: skip
+SANITIZED = ("-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma")
 # kernels.c is compiled once for each instruction set of a CPU; engine.c is told which there are.
 SETS = {
@@ -45,6 +47,7 @@ SETS = {
     },
     "aarch64": {"dotprod": ("-march=armv8.2-a+dotprod",)},
 }
+ZIG_SETS = {**SETS, "aarch64": {"dotprod": ("-mcpu=generic+dotprod",)}}  # zig's own names
 # name -> zig's name, the wheel's platform, the CPU
 TARGETS = {
     "linux-x86_64": ("x86_64-linux-gnu.2.17", "manylinux_2_17_x86_64", "x86_64"),
@@ -65,7 +68,8 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
     def dependencies(self) -> list[str]:
         """What building needs beside hatchling, on this machine."""
         wanted = self.target_name == "wheel" and os.environ.get("QINGYU_NATIVE") != "no"
-        return ["ziglang>=0.13"] if wanted and not compilers() else []
+        needed = wanted and (not compilers() or os.environ.get("QINGYU_TARGET"))
+        return ["ziglang>=0.13"] if needed else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         del version
@@ -73,10 +77,17 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
             return
         library = compile_library(Path(self.root))
         if library is None:
+            build_data["dependencies"].append(runtime(Path(self.root)))
             return
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{wheel_platform()}"
-        build_data["artifacts"].append(f"/{NATIVE.as_posix()}/{library.name}")
+        build_data["force_include"][str(library)] = f"qingyu/engine/native/{library.name}"
+
+
+def runtime(root: Path) -> str:
+    """What computes where nothing was compiled: the extra `onnx` of pyproject.toml."""
+    (needed,) = re.findall(r'^onnx = \["(.*?)"\]', (root / "pyproject.toml").read_text(), re.M)
+    return str(needed)
 
 
 def wheel_platform() -> str:
@@ -105,7 +116,7 @@ def compile_library(root: Path) -> Path | None:
     reasons = []
     for compiler in compilers() if wish != "no" else []:
         try:
-            return _compiled(root / NATIVE, compiler)
+            return _compiled(root, compiler)
         except (OSError, subprocess.CalledProcessError) as error:
             output = getattr(error, "stderr", b"") or b""
             reasons.append(
@@ -122,30 +133,35 @@ def compile_library(root: Path) -> Path | None:
     return None
 
 
-def _compiled(native: Path, compiler: list[str]) -> Path:
+def _compiled(root: Path, compiler: list[str]) -> Path:
+    native = root / NATIVE
     target = os.environ.get("QINGYU_TARGET", "")
     system = target.partition("-")[0] or SYSTEMS.get(platform.system(), "linux")
     machine = TARGETS[target][2] if target else platform.machine().lower()
-    sets = SETS.get(MACHINES.get(machine, machine), {})
+    known = ZIG_SETS if "ziglang" in compiler else SETS
+    sets = known.get(MACHINES.get(machine, machine), {})
     sanitize = os.environ.get("QINGYU_SANITIZE")
-    extra = [f"-fsanitize={sanitize}", "-g", "-fno-omit-frame-pointer"] if sanitize else []
-    library = native / LIBRARIES.get(system, "libqingyu_native.so")
+    extra = [f"-fsanitize={sanitize}", *SANITIZED] if sanitize else []
+    beside = sanitize or target  # what runs here stays where it is
+    place = root / "build" / beside if beside else native
+    place.mkdir(parents=True, exist_ok=True)
+    library = place / LIBRARIES.get(system, "libqingyu_native.so")
     with tempfile.TemporaryDirectory() as folder:
         compile_one = partial(_object, [*compiler, *FLAGS, *extra], native / "kernels", folder)
         with ThreadPoolExecutor() as pool:
             made_sets = dict(
                 zip(sets, pool.map(partial(_maybe, compile_one), sets.items()), strict=True)
             )
-            known = [f"-DQY_{name.upper()}" for name, made in made_sets.items() if made]
+            told = [f"-DQY_{name.upper()}" for name, made in made_sets.items() if made]
             units = [("kernels.c", "plain", ["-DISA_PLAIN"])]
-            units += [(source, "", known) for source in SOURCES]
+            units += [(source, "", told) for source in SOURCES]
             objects = [*filter(None, made_sets.values()), *pool.map(compile_one, units)]
         made = Path(folder) / library.name
         libraries = [] if system == "windows" else ["-lm", "-lpthread"]
         strip = [] if sanitize or system == "macos" else ["-s"]
         _run([*compiler, "-shared", *strip, *extra, *objects, "-o", str(made), *libraries])
-        shutil.copy(made, beside := library.with_name(library.name + ".new"))
-        beside.replace(library)
+        shutil.copy(made, new := library.with_name(library.name + ".new"))
+        new.replace(library)
     return library
 
 
@@ -181,5 +197,7 @@ def _has_zig() -> bool:
     return True
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:] == ["--targets"]:
+    print(*TARGETS)
+elif __name__ == "__main__":
     print(compile_library(Path(__file__).parent) or "nothing compiled")

@@ -26,6 +26,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from bench.peers.provenance import provenance
 
 from bench.peers.provenance import provenance
 from qingyu import bundle
@@ -143,7 +144,7 @@ class Engine:
         given = {"QINGYU_ENGINE": engine, "QINGYU_INSTRUCTION_SET": chosen}
         own = ["--work", "--seconds", str(options.seconds), "--threads", str(options.threads)]
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(options.bundle), *own],
+            [sys.executable, "-m", "bench.peers.native", str(options.bundle), *own],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

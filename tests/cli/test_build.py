@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,11 @@ def test_without_the_build_tools_the_remedy_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A plain installation lacks onnx; the error gives the command that brings it."""
-    real = builtins.__import__
+    real = importlib.util.find_spec
 
-    def without_onnx(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "onnx":
-            raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
-        return real(name, *rest, **more)
+    def without_onnx(name: str, package: str | None = None) -> Any:
+        return None if name in ("onnx", "onnxruntime") else real(name, package)
 
-    monkeypatch.setattr(builtins, "__import__", without_onnx)
+    monkeypatch.setattr(importlib.util, "find_spec", without_onnx)
     assert run(["build", str(CHECKPOINT), "--out", str(tmp_path / "out")]) == 1
-    assert "pip install onnx" in capsys.readouterr().err
+    assert "pip install onnx onnxruntime" in capsys.readouterr().err

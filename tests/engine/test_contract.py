@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -111,6 +112,21 @@ def test_an_engine_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENGINE_VARIABLE, "abacus")
     with pytest.raises(SettingsError, match=r"auto, .*onnx, not 'abacus'"):
         choose(manifest)
+
+
+def test_a_bundle_that_needs_onnx_runtime_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ONNX Runtime is not installed, a bundle that needs it is one error with the remedy."""
+    from qingyu.engine import onnx, runtime
+
+    manifest = bundle.read_manifest(bundle.find(bundle.DEFAULT))
+    monkeypatch.delenv(ENGINE_VARIABLE, raising=False)
+    monkeypatch.setattr(onnx, "is_installed", lambda: False)
+    monkeypatch.setattr(runtime, "is_installed", lambda: False)
+    with pytest.raises(BundleError, match="pip install onnxruntime") as caught:
+        choose(replace(manifest, plan=None))
+    assert "没有安装 ONNX Runtime" in caught.value.zh
+    with pytest.raises(BundleError, match="pip install onnxruntime"):
+        runtime.onnx_runtime()
 
 
 def test_an_engine_that_cannot_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

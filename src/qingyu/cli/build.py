@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -152,16 +153,13 @@ def _numbers(text: str | None) -> tuple[int, ...] | None:
 
 
 def require_onnx() -> None:
-    """Raises BuildError where onnx, which writing graphs needs, is not installed."""
-    try:
-        import onnx  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name != "onnx":
-            raise
+    """Raises BuildError where what writes graphs, or tries them, is not installed."""
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
         raise BuildError(
-            f"构建模型需要 {error.name}，请运行：pip install onnx",
-            f"Building needs {error.name}; run: pip install onnx",
-        ) from error
+            f"构建模型需要 {'、'.join(missing)}，请运行：pip install {' '.join(missing)}",
+            f"Building needs {' and '.join(missing)}; run: pip install {' '.join(missing)}",
+        )
 
 
 def _build(source: str, out: Path, options: Options) -> Built:

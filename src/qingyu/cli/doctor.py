@@ -13,9 +13,9 @@ import typer
 from qingyu import __version__, machine
 from qingyu.cli import console
 
-NEEDED = ("numpy", "onnxruntime", "tokenizers", "typer", "rich")
+NEEDED = ("numpy", "tokenizers", "typer", "rich")
 SERVING = ("fastapi", "uvicorn", "pydantic-settings", "prometheus-client")
-BUILDING = ("onnx",)
+BUILDING = ("onnx", "onnxruntime")
 SMALL_MEMORY = 512 << 20
 
 Verdict = Literal["ok", "note", "bad"]

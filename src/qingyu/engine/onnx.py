@@ -9,14 +9,15 @@ from itertools import groupby
 from qingyu.bundle import Manifest
 from qingyu.engine.backend import Refusal
 from qingyu.engine.batch import PackedBatch, feeds, layout
+from qingyu.engine.runtime import MISSING, is_installed
 from qingyu.engine.session import Session
 from qingyu.numbers import FloatArray
 
 
 def refusal(manifest: Manifest) -> Refusal | None:
-    """None: every bundle holds graphs, and they run wherever this package does."""
+    """None where ONNX Runtime is installed: every bundle holds graphs."""
     del manifest
-    return None
+    return None if is_installed() else Refusal(*MISSING)
 
 
 class OnnxEngine:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +105,17 @@ def test_a_file_that_is_not_what_the_plan_tells_is_refused(
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(BundleError):
         NativeEngine(dataclasses.replace(manifest, path=folder))
+
+
+def test_onnx_runtime_is_not_imported(manifest: Manifest) -> None:
+    """A process that answers by this engine alone never loads the other's library."""
+    script = (
+        "import sys, qingyu; model = qingyu.load(); model.fill_mask('今天天气真[MASK]。');"
+        "print(model.engine, 'onnxruntime' in sys.modules)"
+    )
+    without = {name: value for name, value in os.environ.items() if name != "QINGYU_ENGINE"}
+    told = subprocess.check_output([sys.executable, "-c", script], text=True, env=without)
+    assert told.split() == ["native", "False"]
 
 
 def test_a_closed_engine_says_so(manifest: Manifest) -> None:

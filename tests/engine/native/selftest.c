@@ -1,0 +1,231 @@
+/* The engine tried without Python: for sanitizers, and for CPUs that only an emulator has.
+ *
+ *     selftest [ROUNDS [SEED]]
+ *
+ * Each round draws a product and a small encoder of odd sizes. Every instruction set's products are
+ * held against sums in 64 bits; answers must be the same to the last bit alone and in company, on 1
+ * to 3 threads, and from several callers at once; instruction sets agree. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../src/qingyu/engine/native/kernels/engine.h"
+
+enum { LAYERS = 2, CALLERS = 3, MOST_TOKENS = 1024 };
+
+static uint64_t state = 1;
+static unsigned draw(unsigned below) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(state >> 33) % below;
+}
+static float uniform(float low, float high) {
+    return low + (high - low) * (float)draw(1 << 24) / (1 << 24);
+}
+
+static void fail(const char *what, const char *set) {
+    printf("FAILED: %s, %s\n", what, set);
+    exit(1);
+}
+
+/* Arrays are exactly as long as the engine may read, so that a sanitizer sees one byte more. */
+static void *kept[4096];
+static int kept_count;
+static void *array(size_t size) {
+    void *made = malloc(size ? size : 1);
+    if (!made || kept_count == 4096) abort();
+    return kept[kept_count++] = made;
+}
+static void let_go(void) {
+    while (kept_count) free(kept[--kept_count]);
+}
+static float *floats(int n, float low, float high) {
+    float *made = array(sizeof(float) * (size_t)n);
+    for (int i = 0; i < n; i++) made[i] = uniform(low, high);
+    return made;
+}
+
+static size_t place(int n, int k, int inputs) {
+    return ((size_t)(n / 16) * (size_t)((inputs + 3) / 4) + (size_t)(k / 4)) * 64 +
+           (size_t)(n % 16 * 4 + k % 4);
+}
+
+/* A product with random bytes; `extreme`: the largest there are. */
+static qy_product product(int outputs, int inputs, int kind, int extreme) {
+    int32_t *sums = array(sizeof(int32_t) * (size_t)outputs);
+    int8_t *weight = array(place((outputs + 15) / 16 * 16, 0, inputs));
+    memset(weight, 0, place((outputs + 15) / 16 * 16, 0, inputs));
+    for (int n = 0; n < outputs; n++) {
+        sums[n] = 0;
+        for (int k = 0; k < inputs; k++) {
+            int value = extreme ? (draw(2) ? 127 : -127) : (int)draw(255) - 127;
+            weight[place(n, k, inputs)] = (int8_t)value;
+            sums[n] += value;
+        }
+    }
+    return (qy_product){weight, floats(outputs, 1e-4f, 2e-3f), sums, floats(outputs, -1, 1),
+                        floats(inputs, 20, 80), outputs, inputs, QY_INT8, kind};
+}
+
+/* A number as docs/bundle-format.md makes it a byte. */
+static void as_bytes(const qy_product *w, const float *x, int *values, double *scale) {
+    float most = w->input_kind == QY_ROW ? 1e-6f : -0.17f;
+    for (int k = 0; k < w->inputs; k++) {
+        float size = w->input_kind == QY_ROW ? fabsf(x[k]) : x[k];
+        most = size > most ? size : most;
+    }
+    *scale = w->input_kind == QY_ROW ? most / 127.0f : 1;
+    if (w->input_kind == QY_FLOOR) *scale = (most + 0.17f) / 255.0f;
+    for (int k = 0; k < w->inputs; k++) {
+        float at = w->input_kind == QY_FIXED  ? x[k] * w->input_scale[k]
+                   : w->input_kind == QY_ROW ? x[k] * (127.0f / most)
+                                             : (x[k] + 0.17f) * (255.0f / (most + 0.17f));
+        float low = w->input_kind == QY_FLOOR ? 0 : -128, high = low + 255;
+        at = rintf(at);
+        values[k] = (int)(at < low ? low : at > high ? high : at);
+    }
+}
+
+static void try_product(void) {
+    int outputs = 1 + (int)draw(70), inputs = 1 + (int)draw(200), rows = 1 + (int)draw(30);
+    int kind = QY_FIXED + (int)draw(3), extreme = draw(3) == 0;
+    qy_product w = product(outputs, inputs, kind, extreme);
+    float *x = floats(rows * inputs, kind == QY_FLOOR ? -0.17f : -4, 4);
+    if (extreme)
+        for (int i = 0; i < rows * inputs; i++) x[i] = draw(2) ? 9 : kind == QY_FLOOR ? 8 : -9;
+    float *y = array(sizeof(float) * (size_t)(rows * outputs));
+    int *values = array(sizeof(int) * (size_t)inputs);
+    for (int set = 0; qy_instruction_set(set); set++) {
+        if (qy_multiply(&w, x, y, rows, set) != QY_OK) fail("multiply", qy_instruction_set(set));
+        for (int row = 0; row < rows; row++) {
+            double scale;
+            as_bytes(&w, x + row * inputs, values, &scale);
+            for (int n = 0; n < outputs; n++) {
+                int64_t sum = 0;
+                for (int k = 0; k < inputs; k++)
+                    sum += (int64_t)values[k] *
+                           ((const int8_t *)w.weight)[place(n, k, inputs)];
+                double right = (double)sum * scale * (double)w.weight_scale[n] + (double)w.bias[n];
+                double size = fabs((double)sum * scale * (double)w.weight_scale[n]) + 1;
+                if (!(fabs(right - (double)y[row * outputs + n]) < 2e-6 * size))
+                    fail("a product differs", qy_instruction_set(set));
+            }
+        }
+    }
+    let_go();
+}
+
+static qy_norm norm(int n) { return (qy_norm){floats(n, 0.8f, 1.2f), floats(n, -0.1f, 0.1f)}; }
+
+static qy_table table(int rows, int width) {
+    return (qy_table){floats(rows * width, -1, 1), NULL, rows, width, QY_FLOAT32, 0};
+}
+
+static qy_model model(void) {
+    int heads = 1 + (int)draw(3), width = 4 + (int)draw(40), hidden = 5 + (int)draw(60);
+    int wide = 7 + (int)draw(150), words = 20 + (int)draw(30);
+    qy_layer *layers = array(sizeof(qy_layer) * LAYERS);
+    for (int i = 0; i < LAYERS; i++)
+        layers[i] = (qy_layer){product(3 * heads * width, hidden, QY_FIXED, 0),
+                               product(hidden, heads * width, QY_ROW, 0),
+                               product(wide, hidden, QY_FIXED, 0),
+                               product(hidden, wide, QY_FLOOR, 0), norm(hidden), norm(hidden)};
+    qy_head *head = array(sizeof *head);
+    *head = (qy_head){.branch = 1 + (int)draw(LAYERS), .transform = product(hidden, hidden, QY_FIXED, 0),
+                      .output = product(words, hidden, QY_ROW, 0), .norm = norm(hidden),
+                      .activation = QY_GELU};
+    return (qy_model){.word = table(words, hidden), .position = table(MOST_TOKENS, hidden),
+                      .type = table(2, hidden), .embedding_norm = norm(hidden), .layers = layers,
+                      .heads = head, .layer_count = LAYERS, .head_count = 1, .hidden = hidden,
+                      .attention_heads = heads, .head_width = width, .feed_forward = wide,
+                      .activation = draw(2) ? QY_GELU : QY_GELU_TANH, .epsilon = 1e-12f};
+}
+
+/* `count` sequences of one group; their answers lie end to end. */
+typedef struct {
+    const qy_model *model;
+    int64_t ids[MOST_TOKENS], types[MOST_TOKENS], rows[MOST_TOKENS], lengths[16], counts[16];
+    int sequences, tokens, outputs;
+    float *answer;
+} texts;
+
+static int32_t run(texts *t, int32_t head, int first, int count, int threads, int set, float *to) {
+    int64_t token = 0, row = 0;
+    for (int i = 0; i < first; i++) token += t->lengths[i], row += t->counts[i];
+    qy_batch batch = {t->ids + token, t->types + token, t->rows + row, t->lengths + first,
+                      t->counts + first, &head, &count, &to, count, 1};
+    return qy_run(t->model, &batch, threads, set);
+}
+
+static void *call(void *argument) {
+    texts *t = argument;
+    for (int i = 0; i < 4; i++)
+        if (run(t, 0, 0, t->sequences, 3, 0, t->answer) != QY_OK) fail("run", "a caller");
+    return NULL;
+}
+
+static void try_encoder(void) {
+    qy_model m = model();
+    texts *t = array(sizeof *t);
+    int64_t rows = 0;
+    *t = (texts){.model = &m, .sequences = 1 + (int)draw(7), .outputs = m.heads[0].output.outputs};
+    for (int i = 0; i < t->sequences; i++) {
+        t->lengths[i] = 1 + draw(draw(4) ? 20 : 120);
+        t->counts[i] = 1 + draw((unsigned)t->lengths[i]);
+        for (int j = 0; j < t->counts[i]; j++) t->rows[rows++] = draw((unsigned)t->lengths[i]);
+        for (int j = 0; j < t->lengths[i]; j++, t->tokens++) {
+            t->ids[t->tokens] = draw((unsigned)m.word.rows);
+            t->types[t->tokens] = draw(2);
+        }
+    }
+    size_t numbers = (size_t)rows * (size_t)t->outputs, size = sizeof(float) * numbers;
+    float *best = array(size), *other = array(size);
+    for (int set = 0; qy_instruction_set(set); set++) {
+        const char *name = qy_instruction_set(set);
+        float *mine = set ? other : best, *again = array(size);
+        if (run(t, 0, 0, t->sequences, 1, set, mine) != QY_OK) fail("run", name);
+        for (int threads = 2; threads <= 3; threads++) {
+            if (run(t, 0, 0, t->sequences, threads, set, again) != QY_OK) fail("run", name);
+            if (memcmp(again, mine, size)) fail("threads change an answer", name);
+        }
+        float *at = again;
+        for (int i = 0; i < t->sequences; at += t->counts[i++] * t->outputs)
+            if (run(t, 0, i, 1, 1, set, at) != QY_OK) fail("run", name);
+        if (memcmp(again, mine, size)) fail("company changes an answer", name);
+        double product = 0, ours = 0, theirs = 0;
+        for (size_t i = 0; i < numbers; i++) {
+            product += (double)best[i] * (double)mine[i];
+            ours += (double)best[i] * (double)best[i];
+            theirs += (double)mine[i] * (double)mine[i];
+        }
+        if (!(product / sqrt(ours * theirs) > 0.995)) fail("instruction sets disagree", name);
+    }
+    pthread_t callers[CALLERS];
+    texts *copies = array(CALLERS * sizeof *copies);
+    for (int i = 0; i < CALLERS; i++) {
+        copies[i] = *t;
+        copies[i].answer = array(size);
+        if (pthread_create(&callers[i], NULL, call, &copies[i])) abort();
+    }
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i], NULL);
+        if (memcmp(copies[i].answer, best, size)) fail("callers change an answer", "the best");
+    }
+    t->ids[draw((unsigned)t->tokens)] = m.word.rows;
+    if (run(t, 0, 0, t->sequences, 2, 0, best) != QY_BAD_ARGUMENT) fail("a bad token", "the best");
+    let_go();
+}
+
+int main(int argc, char **argv) {
+    int rounds = argc > 1 ? atoi(argv[1]) : 50;
+    state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    for (int i = 0; i < rounds; i++) {
+        try_product();
+        try_encoder();
+    }
+    printf("%d rounds:", rounds);
+    for (int set = 0; qy_instruction_set(set); set++) printf(" %s", qy_instruction_set(set));
+    printf("\n");
+    return 0;
+}
