@@ -26,7 +26,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from bench.peers.provenance import provenance
 
 from bench.peers.provenance import provenance
 from qingyu import bundle
