@@ -11,6 +11,7 @@ import pytest
 from qingyu.errors import InputError, TaskNotSupportedError, TextTooLongError
 from qingyu.model import Model
 from qingyu.numbers import log_softmax, softmax
+from qingyu.tasks.zero_shot import sure
 
 NAME = "zero-shot-classification"
 GOAL = "主队在最后一分钟攻入制胜球。"
@@ -118,3 +119,20 @@ def test_the_method_needs_its_head(tiny: Tiny) -> None:
         tiny("bert-masked-lm").zero_shot("今天天气真好。", ["天气", "公司"])
     with pytest.raises(TaskNotSupportedError):
         tiny("bert-nli").zero_shot("今天天气真好。", ["天气", "公司"], method="cloze")
+
+
+@pytest.mark.parametrize(
+    ("scores", "multi_label", "expected"),
+    [
+        ([0.9, 0.1], False, True),
+        ([0.7, 0.3], False, False),  # of two labels, 0.7 is 2.3 times its chance
+        ([0.4] + [0.6 / 13] * 13, False, True),  # of fourteen, 0.4 is 8.7 times
+        ([0.55, 0.1], True, True),
+        ([0.45, 0.1], True, False),
+    ],
+)
+def test_what_is_sure_depends_on_how_many_labels_there_are(
+    scores: list[float], multi_label: bool, expected: bool
+) -> None:
+    """Labels that are compared need odds some times their chance; one by itself, a half."""
+    assert sure(np.array(scores, np.float32), "entailment", multi_label) is expected

@@ -66,6 +66,9 @@ def zero_shot(
             help="entailment 逐个推理，cloze 一遍填空，both 合用 / How labels are scored.",
         ),
     ] = "entailment",
+    uncertain: Annotated[
+        bool, typer.Option("--uncertain", help="没把握时答“不确定” / Say so where it is not sure.")
+    ] = False,
     model: ModelName = bundle.DEFAULT,
     phrases: PhraseFiles = None,
     threads: Threads = None,
@@ -83,7 +86,7 @@ def zero_shot(
     wanted = read_labels(labels_file) if labels_file is not None else (labels or [""])[0]
     own = _own_sets(texts or [], labels) if labels and len(labels) > 1 else None
     parameters: dict[str, Any] = {"hypothesis_template": templates} if templates else {}
-    parameters |= {"multi_label": multi_label, "method": method}
+    parameters |= {"multi_label": multi_label, "method": method, "uncertain": uncertain}
 
     def ask(loaded: Model, batch: list[str]) -> Sequence[ZeroShotResult]:
         sets: Any = wanted if own is None else [own[text] for text in batch]
@@ -117,4 +120,6 @@ def read_labels(path: str) -> list[tuple[str, str]]:
 
 def draw(screen: Console, result: ZeroShotResult) -> None:
     draw_text(screen, result.text, truncated=result.truncated)
+    if result.label not in result.labels:
+        screen.print(f"    {result.label}")
     draw_bars(screen, zip(result.labels, result.scores, strict=True))
