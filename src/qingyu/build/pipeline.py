@@ -111,6 +111,8 @@ def build(
     local = located(str(source))
     path = find_onnx(local)
     checkpoint = None if path else read_checkpoint(local)
+    if checkpoint and local != Path(source):  # on a hub: not what its cache calls the folder
+        checkpoint = replace(checkpoint, name=str(source))
     told: tuple[Note, ...] = ()
     if checkpoint:
         if options.labels:
