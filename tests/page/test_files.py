@@ -222,7 +222,8 @@ def test_formulas_are_disarmed(page: Page, standin: StandIn) -> None:
 
 
 def test_encodings(page: Page, standin: StandIn) -> None:
-    """The encodings Chinese files come in are recognised, and the header has no mark in it."""
+    """The encodings Chinese files come in are recognised, and the header has no mark in it; Big5 is
+    told from GB18030 by the characters that come out."""
     page.goto(f"{standin.url}#/files")
     known = {"utf-8": "UTF-8", "utf-8-sig": "BOM", "gb18030": "GB18030", "utf-16": "UTF-16"}
     for encoding, named in known.items():
@@ -231,6 +232,30 @@ def test_encodings(page: Page, standin: StandIn) -> None:
         expect(card.get_by_text("1 行 · 2 列")).to_contain_text(named)
         expect(card.get_by_role("columnheader").first).to_have_text("评论")
         expect(card.get_by_role("cell").first).to_have_text("味道很好，下次再来")
+    drop(page, "big5.csv", "id,評論\n1,這家餐廳的菜很好吃，下次還會再來！\n".encode("big5"))
+    card = page.get_by_role("region", name="big5.csv")
+    expect(card.get_by_text("1 行 · 2 列")).to_contain_text("Big5")
+    expect(card.get_by_role("cell").nth(1)).to_have_text("這家餐廳的菜很好吃，下次還會再來！")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "counted", "cell"),
+    [
+        ("屏幕.tsv", 'text\tn\n5"的屏幕\t1\n"很好\t2\n6"也行\t3\n', "3 行 · 2 列", '5"的屏幕'),
+        ("表.csv", "sep=;\ntext;n\n一,二;1\n", "1 行 · 2 列", "一,二"),
+        ("数组.json", '[{"text": "一", "n": 1},\n {"text": "二"}]', "2 行 · 2 列", "一"),
+        ("行.json", '{"text": "一"}\n{"text": "二"}\n', "2 行 · 1 列", "一"),
+    ],
+)
+def test_tables_as_they_are(
+    page: Page, standin: StandIn, name: str, data: str, counted: str, cell: str
+) -> None:
+    """Quotes of TSV are characters, sep= names the separator, and JSON may be an array."""
+    page.goto(f"{standin.url}#/files")
+    drop(page, name, data)
+    card = page.get_by_role("region", name=name)
+    expect(card.get_by_text(counted)).to_be_visible()
+    expect(card.get_by_role("cell").first).to_have_text(cell)
 
 
 def test_xlsx_in_and_out(page: Page, standin: StandIn) -> None:

@@ -13,8 +13,9 @@ export function sniff(text) {
   return Object.entries(seen).sort((a, b) => b[1] - a[1])[0][0];
 }
 
-/** Rows of cells; blank lines are left out. Throws where a quote is never closed. */
-export function parse(text, delimiter) {
+/** Rows of cells; blank lines are left out. TSV has no quotes: they are characters. Throws where a
+ * quote is never closed. */
+export function parse(text, delimiter, quoted = true) {
   const rows = [];
   let row = [];
   let line = 1;
@@ -25,7 +26,7 @@ export function parse(text, delimiter) {
   };
   while (at < text.length) {
     let cell = "";
-    if (text[at] === '"') {
+    if (quoted && text[at] === '"') {
       const from = line;
       for (;;) {
         const close = text.indexOf('"', at + 1);

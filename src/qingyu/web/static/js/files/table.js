@@ -26,8 +26,12 @@ export async function readTable(file, { header = true, sheet } = {}) {
   if (ending === "jsonl" || ending === "ndjson") return { ...objects(text), kind: "jsonl", encoding };
   if (ending === "txt" || ending === "text" || ending === "md")
     return { ...lines(text), kind: "txt", encoding };
-  const delimiter = ending === "tsv" ? "\t" : sniff(text);
-  return { ...square(parse(text, delimiter), header), kind: "csv", encoding };
+  if (ending === "json") return { ...array(text), kind: "jsonl", encoding };
+  if (ending === "tsv" || ending === "tab")
+    return { ...square(parse(text, "\t", false), header), kind: "csv", encoding };
+  const told = text.match(/^sep=(.)\r?\n/i); // a first line for Excel
+  const body = told ? text.slice(told[0].length) : text;
+  return { ...square(parse(body, told ? told[1] : sniff(body)), header), kind: "csv", encoding };
 }
 
 function square(rows, hasHeader) {
@@ -61,28 +65,46 @@ function lines(text) {
   return { header: ["text"], rows };
 }
 
+/** JSON that is one array, or else an object a line. */
+function array(text) {
+  if (!text.trimStart().startsWith("[")) return objects(text);
+  try {
+    return table(JSON.parse(text).map((item, i) => [item, i + 1]));
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    throw new FileError("file.json", { line: 1 });
+  }
+}
+
 function objects(text) {
-  const header = [];
-  const places = new Map();
-  const rows = [];
+  const items = [];
   text.split(/\r\n|\n|\r/).forEach((line, i) => {
     if (!line.trim()) return;
-    let item;
     try {
-      item = JSON.parse(line);
+      items.push([JSON.parse(line), i + 1]);
     } catch {
       throw new FileError("file.json", { line: i + 1 });
     }
+  });
+  return table(items);
+}
+
+/** Objects and strings, each with its number in the file, as rows with all their columns. */
+function table(items) {
+  const header = [];
+  const places = new Map();
+  const rows = [];
+  for (let [item, line] of items) {
     if (typeof item === "string") item = { text: item };
     if (item === null || typeof item !== "object" || Array.isArray(item))
-      throw new FileError("file.json", { line: i + 1 });
+      throw new FileError("file.json", { line });
     const row = [];
     for (const [name, value] of Object.entries(item)) {
       if (!places.has(name)) places.set(name, header.push(name) - 1);
       row[places.get(name)] = typeof value === "string" ? value : JSON.stringify(value);
     }
     rows.push(row);
-  });
+  }
   if (rows.length === 0 || header.length === 0) throw new FileError("file.empty");
   return { header, rows: rows.map((row) => Array.from(header, (_, i) => row[i] ?? "")) };
 }

@@ -26,6 +26,7 @@ export default {
   model: "Model",
   "model.default": "Default model",
   status: "{model} · {tokens} tokens · computed in {inside} · {round} there and back",
+  converted: "Traditional text, read by its simplified form.",
   truncated: "The text is long: the model read only the part around the blanks.",
   "request-id": "Request",
   "error.again": "Wait a moment and try again.",
@@ -216,7 +217,7 @@ export default {
   "files.about":
     "Drop a table, choose the column and the task, and get an answer for each row. The file goes nowhere but to this service.",
   "files.drop": "Drop a file here, or click to choose",
-  "files.kinds": "CSV, TSV, JSONL, TXT, XLSX; UTF-8 or GB18030",
+  "files.kinds": "CSV, TSV, JSON, JSONL, TXT, XLSX; UTF-8, GB18030 or Big5",
   "files.shape": "{rows} rows · {columns} columns · {encoding}",
   "files.sheet": "Sheet",
   "files.column": "Column with the text",
@@ -234,6 +235,7 @@ export default {
   "encoding.utf-16le": "UTF-16",
   "encoding.utf-16be": "UTF-16",
   "encoding.gb18030": "GB18030",
+  "encoding.big5": "Big5",
   "encoding.xlsx": "Excel workbook",
 
   "column.filled": "Filled sentence",

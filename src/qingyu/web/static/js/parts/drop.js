@@ -3,7 +3,7 @@
 import { h, icon, replace } from "../dom.js";
 import { t } from "../i18n.js";
 
-const KINDS = ".csv,.tsv,.jsonl,.ndjson,.txt,.xlsx";
+const KINDS = ".csv,.tsv,.jsonl,.ndjson,.json,.txt,.xlsx";
 
 class Drop extends HTMLElement {
   #gone = null;

@@ -228,7 +228,8 @@ export class TaskView extends HTMLElement {
       if (this.#asked !== mine) return;
       this.answer(all.results[0], all, body);
       const round = performance.now() - begun;
-      replace(this.#cut, all.results[0].truncated && t("truncated"));
+      const told = ["truncated", "converted"].filter((name) => all.results[0][name]);
+      replace(this.#cut, told.length > 0 && told.map((name) => t(name)).join(" "));
       replace(
         this.#status,
         t("status", {
