@@ -16,7 +16,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format wheel wheels sanitize bench load peers bench-report instructions install-size lock reference screenshots readme test-heavy test-reference clean
+.PHONY: help run test lint lint-page format wheel wheels sanitize bench load peers bench-report instructions install-size lock reference screenshots readme test-heavy test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,9 @@ lint: $(TESTABLE) ## ruff and mypy, over everything in Python
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy bench training tests docs/reference.py
+
+lint-page: node_modules/.package-lock.json ## prettier and types of the page's JavaScript; needs npm, and nothing else does
+	npm run --silent check
 
 format: $(TESTABLE) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
@@ -91,7 +94,10 @@ test-heavy: $(HEAVY)/.installed ## what needs PyTorch or Ray: the training recip
 	$(HEAVY)/bin/python -m pytest -q tests/training tests/scale $(ARGS)
 
 clean: ## remove the environment and what was built
-	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund --silent
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 / Python 3.11 or newer is needed")'

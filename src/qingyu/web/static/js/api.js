@@ -1,3 +1,4 @@
+// @ts-check
 // The one door to the service: every request of the page goes through `request`.
 import { either } from "./i18n.js";
 import { get, set } from "./store.js";
@@ -7,6 +8,13 @@ const LASTING = ["bundle_invalid", "inference_failed"];
 
 /** A refusal. `status` 0 means that the service could not be reached. */
 export class ApiError extends Error {
+  /** @type {number} */ status;
+  /** @type {string} */ code;
+  /** @type {string} */ zh;
+  /** @type {string} */ en;
+  /** @type {number | null} */ retryAfter;
+  /** @type {string | null} */ requestId;
+
   constructor({ status, code, zh, en, retryAfter = null, requestId = null }) {
     super(en);
     Object.assign(this, { status, code, zh, en, retryAfter, requestId });
@@ -32,6 +40,7 @@ const unreachable = () =>
   });
 
 async function refusal(response) {
+  /** @type {any} */
   let error = {};
   try {
     error = (await response.json()).error ?? {};
@@ -49,7 +58,11 @@ async function refusal(response) {
   });
 }
 
-/** Sends one request, a `body` as JSON; resolves to the Response, rejects with ApiError or an AbortError. */
+/**
+ * Sends one request, a `body` as JSON; resolves to the Response, rejects with ApiError or an AbortError.
+ * @param {string} path
+ * @param {{method?: string, body?: unknown, signal?: AbortSignal, accept?: string}} [options]
+ */
 export async function request(path, { method = "GET", body, signal, accept } = {}) {
   const headers = accept ? { Accept: accept } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -73,6 +86,7 @@ export async function request(path, { method = "GET", body, signal, accept } = {
   return response;
 }
 
+/** @param {string} path @param {Parameters<typeof request>[1]} [options] */
 export const json = async (path, options) => (await request(path, options)).json();
 
 /** Where a task is asked; names follow the routes of the service. */

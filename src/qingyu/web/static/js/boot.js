@@ -1,3 +1,4 @@
+// @ts-check
 // Runs before the first paint: the chosen theme and language, so that nothing flashes.
 (() => {
   const root = document.documentElement;

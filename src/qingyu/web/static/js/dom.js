@@ -1,3 +1,4 @@
+// @ts-check
 // Elements without a framework. Text always becomes text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -25,6 +26,7 @@ export const s = (tag, props, ...children) => fill(document.createElementNS(SVG,
 export const icon = (name) =>
   s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `icons.svg#${name}` }));
 
+/** @param {any} label @param {{icon?: string, kind?: string, [prop: string]: any}} [props] */
 export function button(label, { icon: glyph, kind = "", ...props } = {}) {
   return h("button", { type: "button", class: `btn ${kind}`, ...props }, glyph && icon(glyph), label);
 }

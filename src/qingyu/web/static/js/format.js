@@ -1,3 +1,4 @@
+// @ts-check
 // Numbers as people read them.
 import { get } from "./store.js";
 

@@ -1,3 +1,4 @@
+// @ts-check
 // One's own inputs, in this browser only.
 import { get } from "./store.js";
 

@@ -1,3 +1,4 @@
+// @ts-check
 // The two languages of the page. A table is loaded when it is first wanted.
 import { get } from "./store.js";
 

@@ -1,3 +1,4 @@
+// @ts-check
 // Puts the page together: language, navigation, the view of the address, the state of the link.
 import * as api from "./api.js";
 import { h, icon, iconButton, replace } from "./dom.js";
@@ -22,12 +23,7 @@ function drawNav() {
     const views = shown().filter((v) => v.group === name);
     if (views.length === 0) return [];
     const entry = (v) =>
-      h(
-        "a",
-        { href: `#/${v.id}`, "aria-current": v.id === current && "page" },
-        icon(v.id),
-        t(`${v.id}.nav`),
-      );
+      h("a", { href: `#/${v.id}`, "aria-current": v.id === current && "page" }, icon(v.id), t(`${v.id}.nav`));
     return [h("p", { class: "nav-title" }, t(`nav.${name}`)), views.map(entry)];
   };
   nav.setAttribute("aria-label", t("nav.label"));
@@ -69,11 +65,13 @@ async function show({ view: id, params }) {
   // A link is followed at once; once the models are known, one to what none of them does is not.
   const open = get("models").length ? shown() : VIEWS;
   const entry = open.find((v) => v.id === id) ?? open[0];
+  /** @type {any} */
   const held = stage.firstElementChild;
   if (stage.dataset.view === entry.id && held?.restore && Object.keys(params).length)
     return held.restore(params);
   await Promise.all([entry.load(), speak(get("lang"))]);
   if (turn !== turns) return; // somebody has gone on to another view meanwhile
+  /** @type {any} */
   const node = document.createElement(`view-${entry.id}`);
   node.restore?.(params);
   stage.dataset.view = entry.id;

@@ -1,3 +1,4 @@
+// @ts-check
 // The service's Prometheus text, read: totals, rates between two readings, quantiles.
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
@@ -16,7 +17,12 @@ export function parse(text) {
   return out;
 }
 
-/** The sum over all labels that `keep` lets through. */
+/**
+ * The sum over all labels that `keep` lets through.
+ * @param {Map<string, {labels: Record<string, string>, value: number}[]>} reading
+ * @param {string} name
+ * @param {(labels: Record<string, string>) => boolean} [keep]
+ */
 export const total = (reading, name, keep = () => true) =>
   (reading.get(name) ?? []).reduce((sum, x) => (keep(x.labels) ? sum + x.value : sum), 0);
 

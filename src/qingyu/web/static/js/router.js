@@ -1,3 +1,4 @@
+// @ts-check
 // State lives in the fragment of the address: shareable, and never sent to a server.
 
 const LONGEST = 4000; // characters of a link that browsers and chats still carry

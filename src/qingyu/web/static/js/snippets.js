@@ -1,3 +1,4 @@
+// @ts-check
 // The request on the screen as code to copy. The key itself is never written out.
 import { route } from "./api.js";
 import { get } from "./store.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // What the whole page shares, in one small observable object. Lasting choices go to localStorage.
 
 const LASTING = { lang: "zh", theme: "auto", remember: true };

@@ -1,3 +1,4 @@
+// @ts-check
 // The service counts in Unicode code points, JavaScript in UTF-16 units; here they meet.
 
 /** The code points `[start, end)` of `text`. */
@@ -23,8 +24,7 @@ export const findBlanks = (text) =>
   [...text.matchAll(BLANKS)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
 
 /** The spellings besides [MASK] that a text uses, as the service names them. */
-export const spellings = (text) =>
-  Object.keys(COMMON).filter((name) => new RegExp(COMMON[name]).test(text));
+export const spellings = (text) => Object.keys(COMMON).filter((name) => new RegExp(COMMON[name]).test(text));
 
 /** Splits `text` at spans (code points, in order, apart) into `[piece, span or null]` pairs. */
 export function pieces(text, spans) {

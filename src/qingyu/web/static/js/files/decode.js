@@ -1,14 +1,17 @@
+// @ts-check
 // Bytes of a file to text: UTF-8 with or without BOM, UTF-16 with BOM, GB18030 (and so GBK), Big5.
 // The last two read each other's bytes without complaint: the characters that come out tell.
 
 /** A file that cannot be used; `name` is a text of the page, `values` its details. */
 export class FileError extends Error {
+  /** @param {string} name @param {object} [values] */
   constructor(name, values) {
     super(name);
     this.text = { name, values };
   }
 }
 
+/** @type {[string, number[]][]} */
 const BOMS = [
   ["utf-8", [0xef, 0xbb, 0xbf]],
   ["utf-16le", [0xff, 0xfe]],

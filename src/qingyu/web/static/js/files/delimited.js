@@ -1,3 +1,4 @@
+// @ts-check
 // CSV and TSV (RFC 4180): quotes, doubled quotes, line breaks inside quotes.
 import { FileError } from "./decode.js";
 

@@ -1,3 +1,4 @@
+// @ts-check
 // Jobs in IndexedDB: they outlive the page. A job's rows lie in chunks beside it.
 //
 // job: {id, name, task, options, column, header, total, chunk, created, state, done, failed, spent}

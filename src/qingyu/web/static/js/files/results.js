@@ -1,3 +1,4 @@
+// @ts-check
 // A job's answers as a file: CSV, JSONL or XLSX. Rows not yet answered are left blank.
 import { either } from "../i18n.js";
 import { write as csv } from "./delimited.js";

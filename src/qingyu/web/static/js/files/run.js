@@ -1,3 +1,4 @@
+// @ts-check
 // Runs a job: chunk by chunk through the service, patient with a busy or absent one.
 import * as api from "../api.js";
 import * as jobs from "./jobs.js";
@@ -41,7 +42,13 @@ function portions(rows, texts, most) {
   return groups;
 }
 
-/** One result or `{error: {zh, en}}` a text. `waiting(error, seconds)` hears of each wait. */
+/**
+ * One result or `{error: {zh, en}}` a text. `waiting(error, seconds)` hears of each wait.
+ * @param {string} task
+ * @param {any} options
+ * @param {any[]} texts
+ * @param {{signal: AbortSignal, waiting?: (error: api.ApiError, seconds: number) => void}} how
+ */
 export async function answer(task, options, texts, { signal, waiting = () => {} }) {
   const out = texts.map((text) => ([text].flat().every((part) => part.trim()) ? null : EMPTY));
   const asked = texts.flatMap((text, i) => (out[i] ? [] : [i]));

@@ -1,10 +1,15 @@
+// @ts-check
 // A dropped file as a table: `{header, rows, encoding}`, rows all as wide as the header.
 import { decode, FileError } from "./decode.js";
 import { parse, sniff } from "./delimited.js";
 
 const LARGEST = 64e6; // bytes: the page holds the file in memory; `qingyu batch` streams larger ones
 
-/** Reads a File. `options`: `{header: bool, sheet: name}`. The table also says its `sheets`. */
+/**
+ * Reads a File. The table also says its `sheets`.
+ * @param {File} file
+ * @param {{header?: boolean, sheet?: string}} [options]
+ */
 export async function readTable(file, { header = true, sheet } = {}) {
   if (file.size > LARGEST) throw new FileError("file.large", { mb: LARGEST / 1e6 });
   const bytes = new Uint8Array(await file.arrayBuffer());

@@ -1,3 +1,4 @@
+// @ts-check
 // How each task reads a column of texts and what columns it adds.
 // `fields`: options to ask for; `body(texts, options)`: the request; `row(result)`: added cells.
 // `most`: characters of a request; a task that visits the model for every character takes fewer.
@@ -88,5 +89,4 @@ export const FILE_TASKS = {
 };
 
 /** What a task reads of a row: one cell, or two. */
-export const input = (row, column, { pair }) =>
-  pair === undefined ? row[column] : [row[column], row[pair]];
+export const input = (row, column, { pair }) => (pair === undefined ? row[column] : [row[column], row[pair]]);

@@ -1,3 +1,4 @@
+// @ts-check
 // XLSX: the first sheet, or a named one, to rows of text; and rows to a workbook of text cells.
 import { FileError } from "./decode.js";
 import * as zip from "./zip.js";

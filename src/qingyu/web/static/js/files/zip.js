@@ -1,3 +1,4 @@
+// @ts-check
 // ZIP as XLSX needs it: read stored and deflated entries, write stored ones.
 import { FileError } from "./decode.js";
 

@@ -1,3 +1,4 @@
+// @ts-check
 // The texts of the page. Names match zh.js one to one.
 export default {
   "app.title": "Qingyu 轻语",
@@ -54,7 +55,7 @@ export default {
   "fill-mask.put": "{token}, {score}, put it into the sentence",
   "fill-mask.click": "Click a candidate to put it into the sentence.",
   "fill-mask.done": "All blanks are filled. Undo, or add another [MASK].",
-  "memories": "Teach it your words",
+  memories: "Teach it your words",
   "memories.placeholder": "Paste a glossary (a phrase a line), or a document",
   "memories.mine": "my words",
   "memories.name": "Name",

@@ -1,3 +1,4 @@
+// @ts-check
 // 界面文字。名称与 en.js 一一对应。
 export default {
   "app.title": "轻语 Qingyu",
@@ -54,7 +55,7 @@ export default {
   "fill-mask.put": "{token}，{score}，填入句子",
   "fill-mask.click": "点一个候选，就把它填进句子。",
   "fill-mask.done": "空都填好了。可以撤销，或再放一个 [MASK]。",
-  "memories": "教它你的词句",
+  memories: "教它你的词句",
   "memories.placeholder": "粘贴一份词汇表（每行一条），或一段文档",
   "memories.mine": "我的词句",
   "memories.name": "名字",

@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-bars>: a ranked list of scores as bars. Rows stay in place when the figures change.
 // With `act` set, each row is a button and fires "choose" with its item as the detail.
 import { h, replace } from "../dom.js";

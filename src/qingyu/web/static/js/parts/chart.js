@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-chart>: one figure over time: its name, its value now, a line with an area below it.
 import { h, replace, s } from "../dom.js";
 import { t } from "../i18n.js";
@@ -7,6 +8,7 @@ const [W, H] = [240, 56]; // units of the drawing; the styles say how large it i
 class Chart extends HTMLElement {
   #value = h("p", { class: "chart-value num" });
   #aside = h("p", { class: "chart-aside small muted num" });
+  /** @type {string} */ name;
   #area = s("path", { class: "chart-area" });
   #line = s("path", { class: "chart-line" });
   #top = h("span", { class: "num" });

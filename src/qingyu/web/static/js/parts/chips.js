@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-chips>: a list of short texts as chips. Enter or a comma of either width adds one,
 // Backspace in the empty box takes the last. Fires "change" with the list as the detail.
 import { h, icon, replace } from "../dom.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-code>: the request as curl and Python, the answer as JSON, folded away until wanted.
 import { h, replace } from "../dom.js";
 import { t } from "../i18n.js";
@@ -57,7 +58,7 @@ class Code extends HTMLElement {
 
   #show(id) {
     this.#tab = id;
-    for (const tab of this.querySelectorAll("[role=tab]")) {
+    for (const tab of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[role=tab]"))) {
       const on = tab.id === `code-${id}`;
       tab.setAttribute("aria-selected", String(on));
       tab.tabIndex = on ? 0 : -1;
@@ -69,7 +70,7 @@ class Code extends HTMLElement {
   #walk(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    const tabs = [...this.querySelectorAll("[role=tab]")];
+    const tabs = [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[role=tab]"))];
     const next = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
     next.focus();
     next.click();
@@ -77,7 +78,7 @@ class Code extends HTMLElement {
 
   #paint() {
     this.hidden = this.#body === null;
-    if (this.hidden || !this.firstChild.open) return;
+    if (this.hidden || !(/** @type {HTMLDetailsElement} */ (this.firstChild).open)) return;
     const text = { curl, python, json: () => JSON.stringify(this.#answer, null, 2) }[this.#tab](
       this.#task,
       this.#body,

@@ -1,3 +1,4 @@
+// @ts-check
 // Copying to the clipboard, with a word that it happened.
 import { h, icon, replace } from "../dom.js";
 import { t } from "../i18n.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The two dialogs of the frame: recent inputs, and the API key.
 import { button, h, iconButton, replace, toggle } from "../dom.js";
 import { when } from "../format.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-draft>: an opened file before its job: column, task and options to choose, first answers.
 // Fires "start", "close", and "reopen" with how to read the file as the detail.
 import * as api from "../api.js";
@@ -30,6 +31,7 @@ class Draft extends HTMLElement {
   open({ file, how, table, task }) {
     const able = Object.keys(FILE_TASKS).filter(api.offers);
     const column = textColumn(table);
+    /** @type {any} */
     this.work = { file, how, table, column, able, task: task ?? likely(able, table, column) };
     this.#options();
     this.#form();

@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-drop>: a place to drop a file, or to choose one. Fires "file" with the File as the detail.
 // `kinds` and the texts `words` and `note` say which; tables by default.
 import { h, icon, replace } from "../dom.js";

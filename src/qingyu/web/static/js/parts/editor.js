@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-editor>: a text box that grows with its text and lights up spans behind it.
 // Fires "edit" when the text has changed, once per input-method composition.
 import { h, replace } from "../dom.js";
@@ -7,6 +8,7 @@ export class Editor extends HTMLElement {
   #back = h("div", { class: "editor-back", "aria-hidden": "true" });
   #earlier = [];
   /** text -> [{start, end, kind?}] in UTF-16 units, in order; `kind` is a class of the mark. */
+  /** @type {(text: string) => {start: number, end: number, kind: string}[]} */
   marks = () => [];
 
   constructor() {

@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-job>: one job with its progress, rate, time left, errors, and what one can do with it.
 import { button, h, iconButton, replace } from "../dom.js";
 import { clock, count, when } from "../format.js";
@@ -10,6 +11,7 @@ const WINDOW = 8000; // ms over which the rate is taken
 const SHOWN = 50; // errors listed
 
 class JobCard extends HTMLElement {
+  /** @type {any} */ job;
   #samples = [];
   #state = h("span", { class: "tag" });
   #bar = h(

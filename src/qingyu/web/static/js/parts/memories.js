@@ -1,3 +1,4 @@
+// @ts-check
 // <qy-memories>: memories of phrases: those there are, which of them to use, and a box in which to
 // teach a new one. Fires "use" with the names in use as the detail.
 import * as api from "../api.js";

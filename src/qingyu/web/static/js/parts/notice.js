@@ -1,3 +1,4 @@
+// @ts-check
 // Notices: a hint, a kind error, and the box for a key where the service wants one.
 import { button, field, h, icon } from "../dom.js";
 import { t } from "../i18n.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The first rows of a table, and beside them what a task makes of each.
 import { h } from "../dom.js";
 import { FILE_TASKS } from "../files/tasks.js";

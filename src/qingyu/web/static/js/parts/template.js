@@ -1,3 +1,4 @@
+// @ts-check
 // The hypothesis of zero-shot classification: a few that work, or one's own.
 import { field, h, select } from "../dom.js";
 import { t } from "../i18n.js";

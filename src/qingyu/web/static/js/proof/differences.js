@@ -1,3 +1,4 @@
+// @ts-check
 // Where two versions of a line differ, as few characters as can be said to have changed.
 
 const MOST = 2_000_000; // cells of the table; longer lines count as changed from end to end

@@ -1,3 +1,4 @@
+// @ts-check
 // Documents: opened into lines, and saved as text or as a Word document with tracked changes.
 import * as api from "../api.js";
 import { decode, FileError } from "../files/decode.js";
@@ -17,7 +18,9 @@ export async function open(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const name = file.name.replace(/\.\w+$/, "");
   if (!/\.docx$/i.test(file.name)) {
-    const text = decode(bytes).text.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n");
+    const text = decode(bytes)
+      .text.replace(/^\ufeff/, "")
+      .replace(/\r\n?/g, "\n");
     return { ...plain(text, name), fenced: /\.(md|markdown)$/i.test(file.name) };
   }
   const main = unzip(bytes).get("word/document.xml");
@@ -91,7 +94,11 @@ export function written(origin, before, text) {
   let tail = 0;
   while (tail < most - head && was[was.length - 1 - tail] === now[now.length - 1 - tail]) tail += 1;
   const old = origin.lines.map((line) => line.text);
-  const kept = [...old.slice(0, head), ...now.slice(head, now.length - tail), ...old.slice(old.length - tail)];
+  const kept = [
+    ...old.slice(0, head),
+    ...now.slice(head, now.length - tail),
+    ...old.slice(old.length - tail),
+  ];
   return plain(kept.join("\n"));
 }
 
@@ -100,9 +107,7 @@ export function changed(origin, text) {
   if (!follows(origin, text)) return [];
   const now = text.split("\n");
   return origin.lines.flatMap((line, i) =>
-    line.text === now[i]
-      ? []
-      : [{ line, now: now[i], changes: differences([...line.text], [...now[i]]) }],
+    line.text === now[i] ? [] : [{ line, now: now[i], changes: differences([...line.text], [...now[i]]) }],
   );
 }
 

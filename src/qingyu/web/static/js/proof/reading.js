@@ -1,3 +1,4 @@
+// @ts-check
 // A text read line by line: each line has its answer, found again by what the line says.
 //
 // So what is shown can only belong to the text that stands there: a line that has changed has no
@@ -27,6 +28,8 @@ function suspect(one, text) {
 }
 
 export class Reading {
+  /** @type {() => void} called when an answer has come */ onchange;
+  /** @type {(error: api.ApiError) => void} */ ontrouble;
   #answers = new Map(); // line -> {suspects, stale, trouble}
   #asked = null;
   #options = "";

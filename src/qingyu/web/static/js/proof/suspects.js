@@ -1,3 +1,4 @@
+// @ts-check
 // A suspect as it is told: in the list, in the box that opens at its place, and what became of it.
 import { button, h, iconButton, replace } from "../dom.js";
 import { percent } from "../format.js";
@@ -140,12 +141,7 @@ export class Popover {
         suggestions(view, one),
         button(t("check.ignore"), { kind: "quiet", onclick: () => (view.ignore(one), view.editor.focus()) }),
       ),
-      h(
-        "form",
-        { class: "row", onsubmit: keep },
-        word,
-        h("button", { class: "btn" }, t("check.keep")),
-      ),
+      h("form", { class: "row", onsubmit: keep }, word, h("button", { class: "btn" }, t("check.keep"))),
     ];
   }
 
@@ -165,7 +161,10 @@ export function compared(changes, follows) {
     const nodes = [];
     let at = 0;
     for (const [start, end] of marks) {
-      nodes.push(points.slice(at, start).join(""), start < end && h(tag, null, points.slice(start, end).join("")));
+      nodes.push(
+        points.slice(at, start).join(""),
+        start < end && h(tag, null, points.slice(start, end).join("")),
+      );
       at = end;
     }
     return h("p", { class: "song" }, nodes, points.slice(at).join(""));

@@ -1,3 +1,4 @@
+// @ts-check
 // One's own dictionary: words that are never suspected, kept in this browser.
 const PLACE = "qingyu.words";
 const MOST = 1000;

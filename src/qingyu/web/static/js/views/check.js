@@ -1,3 +1,4 @@
+// @ts-check
 // Proofreading as in an editor: what looks wrong is underlined where it stands, with the reason and
 // what could have been meant; one accepts, ignores, or keeps a word for good.
 import * as api from "../api.js";
@@ -48,7 +49,8 @@ class Check extends HTMLElement {
   connectedCallback() {
     this.editor = h("qy-editor", { class: "proof", onedit: () => this.#edited() });
     Object.assign(this.editor, {
-      marks: () => this.suspects().map(({ start, end, sure }) => ({ start, end, kind: sure ? "typo" : "doubt" })),
+      marks: () =>
+        this.suspects().map(({ start, end, sure }) => ({ start, end, kind: sure ? "typo" : "doubt" })),
       label: t("check.label"),
       placeholder: t("check.placeholder"),
       value: kept.text,
@@ -62,7 +64,11 @@ class Check extends HTMLElement {
     const text = t("check.download", { format: "TXT" });
     replace(
       this,
-      h("div", { class: "view-head" }, h("div", null, h("h1", null, t("check.title")), h("p", null, t("check.about")))),
+      h(
+        "div",
+        { class: "view-head" },
+        h("div", null, h("h1", null, t("check.title")), h("p", null, t("check.about"))),
+      ),
       h(
         "div",
         { class: "panes" },
@@ -173,7 +179,9 @@ class Check extends HTMLElement {
   /** Accepts the first suggestion of all that are sure enough, as one step. */
   #acceptAll() {
     let text = kept.text;
-    for (const one of this.suspects().filter((it) => it.sure && it.candidates.length).reverse())
+    for (const one of this.suspects()
+      .filter((it) => it.sure && it.candidates.length)
+      .reverse())
       text = text.slice(0, one.start) + one.candidates[0].token + text.slice(one.end);
     this.#put(text);
   }
@@ -208,7 +216,10 @@ class Check extends HTMLElement {
     if (kept.text.length > LONGEST) all.pop(); // it may be cut
     const fenced = kept.origin.fenced ? documents.code(all) : [];
     const options = { keep: keptWords(), check_punctuation: kept.punctuation };
-    this.#reading.read(all.filter((_, i) => !fenced[i]), options);
+    this.#reading.read(
+      all.filter((_, i) => !fenced[i]),
+      options,
+    );
   }
 
   #key(event) {
@@ -254,7 +265,10 @@ class Check extends HTMLElement {
       replace(this.#notice, lost && hint(t("check.lost")));
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      replace(this.#notice, trouble(error, () => this.#saveWord()));
+      replace(
+        this.#notice,
+        trouble(error, () => this.#saveWord()),
+      );
     }
   }
 
@@ -322,7 +336,11 @@ class Check extends HTMLElement {
           }),
         ),
       found.length > 0
-        ? h("ul", { class: "found" }, found.slice(0, this.#listed).map((one) => said(this, one)))
+        ? h(
+            "ul",
+            { class: "found" },
+            found.slice(0, this.#listed).map((one) => said(this, one)),
+          )
         : !busy && h("p", { class: "clean" }, t("check.clean")),
       found.length > this.#listed &&
         button(t("check.more", { n: found.length - this.#listed }), {

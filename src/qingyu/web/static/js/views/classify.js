@@ -1,3 +1,4 @@
+// @ts-check
 // Text classification with a head the model was trained for.
 import { h, replace } from "../dom.js";
 import { t } from "../i18n.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Named entities: coloured spans over the text, a legend that filters, the list as JSON.
 import { h, replace } from "../dom.js";
 import { percent } from "../format.js";
@@ -25,8 +26,7 @@ class Entities extends TaskView {
 
   answer(result) {
     const found = result.entities;
-    for (const { label } of found)
-      if (!this.tones.has(label)) this.tones.set(label, this.tones.size % TONES);
+    for (const { label } of found) if (!this.tones.has(label)) this.tones.set(label, this.tones.size % TONES);
     const legend = [...new Set(found.map((e) => e.label))].sort();
     const flip = (label) => {
       if (!this.off.delete(label)) this.off.add(label);

@@ -1,3 +1,4 @@
+// @ts-check
 // Files: drop one, choose column and task, see the first rows answered, run it, find it again.
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
@@ -29,7 +30,8 @@ class Files extends HTMLElement {
       ),
       h("div", { class: "stack roomy" }, drop, this.#draft, this.#list),
     );
-    this.hear = ({ detail: { job, note } }) => this.querySelector(`[data-job="${job.id}"]`)?.update(note);
+    this.hear = (/** @type {any} */ { detail: { job, note } }) =>
+      /** @type {any} */ (this.querySelector(`[data-job="${job.id}"]`))?.update(note);
     news.addEventListener("job", this.hear);
     await this.#show();
   }
@@ -45,11 +47,7 @@ class Files extends HTMLElement {
       node.job = running(job.id)?.job ?? job;
       return node;
     };
-    replace(
-      this.#list,
-      found.length > 0 && h("h2", { class: "section" }, t("files.jobs")),
-      found.map(card),
-    );
+    replace(this.#list, found.length > 0 && h("h2", { class: "section" }, t("files.jobs")), found.map(card));
   }
 
   #fail(error) {

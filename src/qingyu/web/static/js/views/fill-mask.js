@@ -1,3 +1,4 @@
+// @ts-check
 // Fill-mask: the blanks of a sentence, each with its best candidates, and all of them as one.
 import { button, h, replace, segmented } from "../dom.js";
 import { percent } from "../format.js";
@@ -50,10 +51,7 @@ class FillMask extends TaskView {
   actions() {
     this.undo = button(t("undo"), { icon: "undo", kind: "quiet", onclick: () => this.editor.undo() });
     const insert = () => this.editor.insert(MASK);
-    return [
-      button(t("fill-mask.insert"), { icon: "fill-mask", kind: "quiet", onclick: insert }),
-      this.undo,
-    ];
+    return [button(t("fill-mask.insert"), { icon: "fill-mask", kind: "quiet", onclick: insert }), this.undo];
   }
 
   fields() {

@@ -1,3 +1,4 @@
+// @ts-check
 // Text to text, where a model that writes is loaded. By button: writing costs more than reading.
 import { h, replace } from "../dom.js";
 import { t } from "../i18n.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The views of the page, in the order of the navigation; one with a `task` is shown where a
 // model offers it.
 const view = (group, id, task) => ({ group, id, task, load: () => import(`./${id}.js`) });

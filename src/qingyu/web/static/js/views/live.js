@@ -1,3 +1,4 @@
+// @ts-check
 // Live figures: what the service counts, as small charts.
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";

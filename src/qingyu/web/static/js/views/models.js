@@ -1,3 +1,4 @@
+// @ts-check
 // Models: what there is, what it takes, how true it is to its original; load and unload.
 import * as api from "../api.js";
 import { button, h, replace } from "../dom.js";

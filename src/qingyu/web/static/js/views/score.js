@@ -1,3 +1,4 @@
+// @ts-check
 // How natural a sentence is, character by character; and which characters look wrong.
 import * as api from "../api.js";
 import { button, h, replace } from "../dom.js";
@@ -141,8 +142,7 @@ class Score extends TaskView {
           button(h("span", { class: "song" }, surface(c.token)), {
             title: percent(c.score),
             "aria-label": t("score.replace", { token: surface(c.token), score: percent(c.score) }),
-            onclick: () =>
-              this.editor.put(splice(result.text, suspect.start, suspect.end, surface(c.token))),
+            onclick: () => this.editor.put(splice(result.text, suspect.start, suspect.end, surface(c.token))),
           }),
         ),
       );

@@ -1,3 +1,4 @@
+// @ts-check
 // Similarity: two texts, or one against many, ranked.
 import { field, h, replace, segmented } from "../dom.js";
 import { percent } from "../format.js";

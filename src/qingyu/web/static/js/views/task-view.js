@@ -1,3 +1,4 @@
+// @ts-check
 // What every task has in common: a text, examples, an answer as one types, code, history, a link.
 //
 // A subclass says, as statics: `task` (its route), `id` (its address and the prefix of its texts),
@@ -22,7 +23,10 @@ export class TaskView extends HTMLElement {
   static defaults = { text: "" };
   static examples = [];
 
-  state = { ...structuredClone(this.constructor.defaults), model: "" };
+  /** @type {any} the class of the view, for its statics */
+  kind = this.constructor;
+  /** @type {Record<string, any>} */
+  state = { ...structuredClone(this.kind.defaults), model: "" };
   out = h("div", { class: "stack" });
   #cut = h("p", { class: "cut small" });
   #status = h("p", { class: "status num", role: "status" });
@@ -51,16 +55,19 @@ export class TaskView extends HTMLElement {
       ),
     ];
   }
-  /** The request, or null while there is nothing to ask. */
+  /**
+   * The request, or null while there is nothing to ask.
+   * @returns {any}
+   */
   body() {
     return this.state.text.trim() ? { text: this.state.text } : null;
   }
   /** Shown while `body()` is null: nodes. */
   idle() {
-    return hint(t(`${this.constructor.id}.idle`));
+    return hint(t(`${this.kind.id}.idle`));
   }
-  /** Shows one result in `this.out`. */
-  answer(_result, _all) {}
+  /** Shows one result in `this.out`; `_body` is what was asked. */
+  answer(_result, _all, _body) {}
   /** UTF-16 spans to light up in the text. */
   marks(_text) {
     return [];
@@ -72,16 +79,16 @@ export class TaskView extends HTMLElement {
 
   /** Whether to ask as one types. */
   get live() {
-    return this.constructor.live;
+    return this.kind.live;
   }
 
   get task() {
-    return this.constructor.task;
+    return this.kind.task;
   }
 
   /** Takes over the state of a link or of the history. */
   restore(params) {
-    for (const [name, value] of Object.entries(this.constructor.defaults)) {
+    for (const [name, value] of Object.entries(this.kind.defaults)) {
       if (params[name] === undefined) continue;
       try {
         this.state[name] = typeof value === "string" ? params[name] : JSON.parse(params[name]);
@@ -94,7 +101,7 @@ export class TaskView extends HTMLElement {
 
   /** The state as link parameters: only what differs from the defaults. */
   params() {
-    const changed = Object.entries(this.constructor.defaults).filter(
+    const changed = Object.entries(this.kind.defaults).filter(
       ([k, v]) => JSON.stringify(v) !== JSON.stringify(this.state[k]),
     );
     return Object.fromEntries(
@@ -120,14 +127,14 @@ export class TaskView extends HTMLElement {
   /** Changes state and asks again in a moment. */
   set(patch, { now = false } = {}) {
     Object.assign(this.state, patch);
-    note(this.constructor.id, this.params());
+    note(this.kind.id, this.params());
     clearTimeout(this.#timers.ask);
     clearTimeout(this.#timers.keep);
     if (this.live || this.body() === null) this.#timers.ask = setTimeout(() => this.run(), now ? 0 : PAUSE);
   }
 
   #build() {
-    const { id, examples } = this.constructor;
+    const { id, examples } = this.kind;
     this.editor = h("qy-editor", { onedit: () => this.set({ text: this.editor.value }) });
     Object.assign(this.editor, {
       marks: (text) => this.marks(text),
@@ -194,7 +201,7 @@ export class TaskView extends HTMLElement {
     const chip = (example) => {
       const patch = typeof example === "string" ? { text: example } : example;
       const put = () => {
-        Object.assign(this.state, structuredClone({ ...this.constructor.defaults, ...patch }));
+        Object.assign(this.state, structuredClone({ ...this.kind.defaults, ...patch }));
         this.#build();
       };
       return h(
@@ -216,7 +223,7 @@ export class TaskView extends HTMLElement {
     clearTimeout(this.#timers.ask);
     clearTimeout(this.#timers.keep);
     this.#drop();
-    note(this.constructor.id, this.params());
+    note(this.kind.id, this.params());
     const body = this.body();
     if (body === null) return this.#rest(asked);
     if (this.state.model) body.model = this.state.model;
@@ -241,7 +248,7 @@ export class TaskView extends HTMLElement {
       );
       this.#code.show(this.task, body, all);
       this.#timers.keep = setTimeout(
-        () => history.add(this.constructor.id, this.params(), this.state.text),
+        () => history.add(this.kind.id, this.params(), this.state.text),
         SETTLED,
       );
     } catch (error) {

@@ -1,3 +1,4 @@
+// @ts-check
 // Zero-shot classification: labels of one's own, no training.
 import { h, replace, segmented } from "../dom.js";
 import { t } from "../i18n.js";
