@@ -32,12 +32,12 @@ class _Feed:
         self._lines = lines
         self._quoted = quoted
         self._limit = limit
-        self.held: list[Line] = []
-        self.size = 0
+        self.begin()
 
     def begin(self) -> None:
-        self.held = []
+        self.held: list[Line] = []
         self.size = 0
+        self.error: RowError | None = None
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -46,6 +46,8 @@ class _Feed:
         line = next(self._lines)
         self.held.append(line)
         self.size += line.length or len(line.data)
+        if line.error is not None and self.error is None:
+            self.error = line.error
         if self.size > self._limit:
             raise _TooLong
         return line.text
@@ -58,10 +60,6 @@ class _Feed:
             quotes += line.quotes or line.data.count(b'"')
             size += line.length or len(line.data)
         return start, size
-
-    @property
-    def error(self) -> RowError | None:
-        return next((line.error for line in self.held if line.error), None)
 
     def raw_cells(self) -> Cells:
         """The row as it is stored, or its place where that is long."""
