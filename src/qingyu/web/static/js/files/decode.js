@@ -22,7 +22,8 @@ const BOMS = [
 export function decode(bytes) {
   const bom = BOMS.find(([, mark]) => mark.every((byte, i) => bytes[i] === byte));
   const sure = read(bom ? bom[0] : "utf-8", bytes);
-  if (sure !== null) return { text: sure, encoding: bom?.[0] === "utf-8" ? "utf-8-bom" : (bom?.[0] ?? "utf-8") };
+  if (sure !== null)
+    return { text: sure, encoding: bom?.[0] === "utf-8" ? "utf-8-bom" : (bom?.[0] ?? "utf-8") };
   const found = ["gb18030", "big5"]
     .map((encoding) => ({ encoding, text: bom ? null : read(encoding, bytes) }))
     .filter(({ text }) => text !== null)
