@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality_written import Measured, judged, written
 
 import qingyu
+from bench.quality_written import Measured, judged, written
 from qingyu.model import Model
 from qingyu.tasks.parts.labelling import entities
 

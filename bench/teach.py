@@ -1,6 +1,6 @@
 """How well a head that is taught does, beside a bag of characters: ten shopping categories.
 
-    python bench/teach.py LABELLED [--model NAME] [--rows 8 64 300] [--draws 5] [--texts 400]
+    python -m bench.teach LABELLED [--model NAME] [--rows 8 64 300] [--draws 5] [--texts 400]
 
 LABELLED holds cls/online_shopping_category/train.jsonl and dev.jsonl. For each number of rows a
 label, heads are taught on so many rows of the train file, drawn anew each time, and asked about
@@ -20,13 +20,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from figures import describe
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import qingyu
+from bench.figures import describe
 from qingyu.model import Model
 
 SET = Path("cls") / "online_shopping_category"

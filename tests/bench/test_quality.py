@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import quality
-import quality_written
+
+from bench import quality, quality_written
 
 
 def test_order_is_compared_by_rank_with_ties_in_the_middle() -> None:
