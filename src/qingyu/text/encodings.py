@@ -24,20 +24,22 @@ MARK = "\ufeff"
 SAMPLE_BYTES = 1 << 20  # of a file, by which its encoding is told
 
 
-def detect(sample: bytes) -> str:
-    """The encoding of a file that begins with `sample`: utf-8, utf-16-le, utf-16-be, utf-32-le,
-    utf-32-be, gb18030 or big5hkscs. Raises InputError where it is none of them."""
+def detect(sample: bytes, *, complete: bool = False) -> str:
+    """The encoding of a file that begins with `sample`, or is that where it is complete: utf-8,
+    utf-16-le, utf-16-be, utf-32-le, utf-32-be, gb18030 or big5hkscs. Raises InputError where it is
+    none of them."""
     for mark, encoding in MARKS:
         if sample.startswith(mark):
             return encoding
     if wide := _wide(sample):
         return wide
-    whole = sample[: sample.rfind(b"\n") + 1] or sample
+    whole = sample if complete else sample[: sample.rfind(b"\n") + 1] or sample
     try:
         whole.decode()
     except UnicodeDecodeError as error:
         # A long sample without a line end may be cut inside a character.
-        if LOOKED_AT < len(sample) <= error.start + 4 and b"\n" not in sample:
+        cut = not complete and len(sample) > LOOKED_AT and b"\n" not in sample
+        if cut and error.start >= len(sample) - 4:
             return "utf-8"
     else:
         return "utf-8"
@@ -58,7 +60,7 @@ def detect(sample: bytes) -> str:
 
 def decoded(data: bytes) -> str:
     """A whole text of any of these encodings, without its mark. Raises InputError."""
-    encoding = detect(data + b"\n")  # the last line is whole
+    encoding = detect(data, complete=True)
     try:
         return data.decode(encoding).removeprefix(MARK)
     except UnicodeDecodeError as error:
@@ -74,7 +76,7 @@ def lines_of(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as file:
             sample = file.read(SAMPLE_BYTES)
-        encoding = detect(sample if len(sample) == SAMPLE_BYTES else sample + b"\n")
+        encoding = detect(sample, complete=len(sample) < SAMPLE_BYTES)
         with path.open(encoding=encoding) as text:
             for number, line in enumerate(text):
                 yield (line if number else line.removeprefix(MARK)).rstrip("\n")
