@@ -31,7 +31,7 @@ def bare(model: Model) -> Model:
 def taught(bare: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """The model with a memory of three sentences."""
     path = tmp_path_factory.mktemp("memory") / "document.phrases"
-    write(path, [counted(bare, DOCUMENT)], bare.tokenizer)
+    write(path, counted(bare, DOCUMENT), bare.tokenizer)
     return bare.with_phrases(path)
 
 
@@ -89,7 +89,7 @@ def test_rows_stay_probabilities(bare: Model, taught: Model) -> None:
     query = context.query(ids, [2], "fill-mask")
     (logits,) = taught.run([query])
     (evidence,) = recalled(context.phrases, symbols(context.tokenizer), [query])
-    words = Words(logits, evidence)
+    words = Words(logits, evidence, symbols(context.tokenizer))
     assert words.probabilities().sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert np.allclose(np.exp(words.log_probabilities()), words.probabilities(), atol=1e-6)
     assert (words.log_probabilities() >= bare_log(logits) + LEAST_BOOST - 20).all()
@@ -109,7 +109,7 @@ def test_company_does_not_change_an_answer(taught: Model) -> None:
 def test_saying_it_twice_does_not_make_it_truer(bare: Model, tmp_path: Path) -> None:
     """The same memory twice, or merged with itself, answers as once."""
     path, both = tmp_path / "one.phrases", tmp_path / "both.phrases"
-    write(path, [counted(bare, DOCUMENT)], bare.tokenizer)
+    write(path, counted(bare, DOCUMENT), bare.tokenizer)
     merge(both, [Phrases(path), Phrases(path)])
     text = masked(DOCUMENT[0], 3)
     once = bare.with_phrases(path).fill_mask(text)

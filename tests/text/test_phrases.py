@@ -43,7 +43,7 @@ def memory(tokenizer: Tokenizer, tmp_path: Path) -> Path:
 def counted(tokenizer: Tokenizer, path: Path, texts: list[str]) -> Path:
     with Spool(tokenizer) as spool:
         spool.add(texts)
-        write(path, [build(spool)], tokenizer)
+        write(path, build(spool), tokenizer)
     return path
 
 

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qingyu.errors import InputError
 from qingyu.model import Model
-from qingyu.numbers import FloatArray, IntArray
+from qingyu.numbers import Doubles, FloatArray, IntArray
 from qingyu.phrases.write import write
 from qingyu.query import Query
 from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.words import (
     LEAST_BOOST,
-    LEAST_LOG_P,
-    LOG_P_SCALE,
     MOST_BOOST,
+    Beliefs,
     recalled,
 )
-from qingyu.text.phrases import FEATURES, REACH, TRUSTS, Phrases, PhraseTable, symbols
+from qingyu.text.phrases import (
+    BOUNDARY,
+    FEATURES,
+    REACH,
+    TRUSTS,
+    Phrases,
+    PhraseTable,
+    Recalled,
+    symbols,
+)
 
-Doubles: TypeAlias = NDArray[np.float64]
+NOTHING = Recalled(*(np.zeros(0, np.int64) for _ in range(4)))
 
 APART = 24  # tokens between the masks of one text
+CLAUSE = range(3, 15)  # tokens of a clause that is asked about by itself
+CLAUSE_WEIGHT = 0.3  # of its mask beside one of running text
 BATCH = 32  # texts whose rows are held together
 STEPS = 400
-RATE = 0.1
-DECAY = 2e-5  # what a weight costs: the few that no text has taught stay small
+RATE = 0.05
+DECAY = 1e-6
+# Weights of a size are a parabola over its trusts: as good on other text as weights of their own,
+# which follow chance where text has taught little.
+CURVE = np.stack([np.linspace(0, 1, TRUSTS) ** power for power in range(3)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -71,97 +84,102 @@ def refit(
     """Fit the gate of each table of a memory on texts that it was not counted from, and write the
     file anew. Returns what a mask gains with the gates before and after, in nats, added up over
     the tables. Raises InputError and PhrasesError."""
+    found = evidence_of(model, memory, asked_of(model, texts), progress)
+    tables, before, after = regated(memory, found)
+    write(memory.path, tables, model.tokenizer)
+    return before, after
+
+
+def regated(memory: Phrases, found: Sequence[Masks]) -> tuple[list[PhraseTable], float, float]:
+    """The tables of a memory with gates fitted on what each has for held-out masks; and what a mask
+    gains with the gates before and after, in nats, added up over the tables."""
     tables, gains = [], [0.0, 0.0]
-    count = len(memory.tables)
-    for number, table in enumerate(memory.tables):
-
-        def share(done: float, number: int = number) -> object:
-            return progress((number + done) / count)
-
-        masks = masks_of_texts(model, memory, table, texts, share)
+    for table, masks in zip(memory.tables, found, strict=True):
         gate, before, after = fitted(masks, table.gate)
         about = {**table.about, "fitted_on": len(masks.weights)}
         tables.append(PhraseTable(np.array(table.starts), np.array(table.entries), gate, about))
         gains = [gains[0] + before, gains[1] + after]
-    write(memory.path, tables, model.tokenizer)
-    return gains[0], gains[1]
+    return tables, gains[0], gains[1]
 
 
-def masks_of_texts(
-    model: Model,
-    memory: Phrases,
-    table: PhraseTable,
-    texts: Sequence[str],
-    progress: Callable[[float], object] = float,
-) -> Masks:
-    """Every so many tokens of each text masked, twice at different places. Raises InputError where
-    no text has a token to mask."""
+class Asked(NamedTuple):
+    """A query whose right tokens are known, and what each of its masks counts for."""
+
+    query: Query
+    right: IntArray
+    weight: float
+
+
+def asked_of(model: Model, texts: Sequence[str]) -> list[Asked]:
+    """Every so many tokens of each text masked; and the last token of one of its clauses, which
+    stands alone and without a mark behind it, as people type. Raises InputError where no text has
+    a token to mask."""
     tokenizer, context = model.tokenizer, model.context
     head = context.head("fill-mask", heads.masked_lm)
     mask_id = tokenizer.mask_id or 0
-    asked: list[tuple[Query, IntArray]] = []
+    codes = symbols(tokenizer)
+    found = []
     for number, text in enumerate(texts):
-        ids = tokenizer.tokens(text).ids[: context.room]
-        for first in (number % APART, (number + APART // 2) % APART):
-            places = [i for i in range(first, len(ids), APART) if not tokenizer.is_special(ids[i])]
-            if places:
-                masked = [mask_id if i in places else one for i, one in enumerate(ids)]
-                query = context.query(masked, places, head)
-                asked.append((query, np.array([ids[i] for i in places], np.int64)))
-    if not asked:
+        ids = np.array(tokenizer.tokens(text).ids[: context.room], np.int64)
+        places = np.arange(number % APART, len(ids), APART)
+        asked = [(ids, places, 1.0)]
+        marks = np.flatnonzero(np.concatenate([[True], codes[ids] == BOUNDARY, [True]]))
+        clauses = [at for at in range(len(marks) - 1) if marks[at + 1] - marks[at] - 1 in CLAUSE]
+        if clauses:
+            chosen = clauses[number % len(clauses)]
+            clause = ids[marks[chosen] : marks[chosen + 1] - 1]
+            asked.append((clause, np.array([len(clause) - 1]), CLAUSE_WEIGHT))
+        for whole, masked, weight in asked:
+            masked = masked[[not tokenizer.is_special(i) for i in whole[masked].tolist()]]
+            if len(masked):
+                given = whole.copy()
+                given[masked] = mask_id
+                query = context.query(given.tolist(), masked.tolist(), head)
+                found.append(Asked(query, whole[masked], weight))
+    if not found:
         raise InputError("没有可用于校准的文本。", "There is no text to fit the gate on.")
-    return masks_of_queries(model, memory, table, asked, progress)
+    return found
 
 
-def masks_of_queries(
+def evidence_of(
     model: Model,
     memory: Phrases,
-    table: PhraseTable,
-    asked: Sequence[tuple[Query, IntArray]],
+    asked: Sequence[Asked],
     progress: Callable[[float], object] = float,
-    weight: float = 1.0,
-) -> Masks:
-    """The masks of queries whose right tokens are known."""
-    found = []
+) -> list[Masks]:
+    """What each table of a memory has for the masks of queries."""
+    found: list[list[Masks]] = [[] for _ in memory.tables]
+    codes = symbols(model.tokenizer)
     for first in range(0, len(asked), BATCH):
         part = asked[first : first + BATCH]
-        found += list(_evidence(model, memory, table, part, weight))
+        queries = [one.query for one in part]
+        known = recalled([memory], codes, queries)
+        for one, logits, evidence in zip(part, model.run(queries), known, strict=True):
+            beliefs = Beliefs(logits, codes)
+            of_table = {id(items.gate): items.found for items in evidence}
+            for number, table in enumerate(memory.tables):
+                items = of_table.get(id(table.gate), NOTHING)
+                found[number].append(_masks(one, beliefs, items))
         progress(min(1.0, (first + BATCH) / len(asked)))
-    return Masks.joined(found)
+    return [Masks.joined(parts) for parts in found]
 
 
-def _evidence(
-    model: Model,
-    memory: Phrases,
-    table: PhraseTable,
-    asked: Sequence[tuple[Query, IntArray]],
-    weight: float,
-) -> Iterator[Masks]:
-    queries = [query for query, _ in asked]
-    answers = model.run(queries)
-    for (_, right), logits, evidence in zip(
-        asked, answers, recalled([memory], symbols(model.tokenizer), queries), strict=True
-    ):
-        top = logits.max(axis=1).astype(np.float64)
-        totals = top + np.log(np.exp(logits - top[:, None]).sum(axis=1, dtype=np.float64))
-        items = next((one.found for one in evidence if one.gate is table.gate), None)
-        empty = np.zeros(0, np.int64)
-        rows = empty if items is None else items.rows
-        tokens = empty if items is None else items.tokens
-        cells = empty if items is None else (items.sizes - 1) * TRUSTS + items.trusts
-        log_p = logits[rows, tokens] - totals[rows]
-        features = np.ones((len(rows), FEATURES))
-        features[:, 1] = np.exp(top - totals)[rows]
-        features[:, 2] = np.maximum(log_p, LEAST_LOG_P) * LOG_P_SCALE
-        yield Masks(
-            rows, tokens, cells, features, log_p, tokens == right[rows],
-            np.full(len(right), weight),
-        )  # fmt: skip
+def _masks(asked: Asked, beliefs: Beliefs, found: Recalled) -> Masks:
+    rows, tokens = found.rows, found.tokens
+    return Masks(
+        row=rows,
+        token=tokens,
+        cell=(found.sizes - 1) * TRUSTS + found.trusts,
+        features=beliefs.features(rows, tokens),
+        log_p=beliefs.log_p(rows, tokens),
+        right=tokens == asked.right[rows],
+        weights=np.full(len(asked.right), asked.weight),
+    )
 
 
-def fitted(masks: Masks, start: FloatArray | None = None) -> tuple[FloatArray, float, float]:
+def fitted(masks: Masks, start: FloatArray) -> tuple[FloatArray, float, float]:
     """The gate that makes the right tokens likeliest, and the mean of what it gains, in nats a
-    mask, with the gate it started from and with itself. Adam (Kingma and Ba 2015) on all masks."""
+    mask, with another gate `start` and with itself. Adam (Kingma and Ba 2015) on all masks."""
     vocabulary = int(masks.token.max(initial=0)) + 1
     keys, item = np.unique(masks.row * vocabulary + masks.token, return_inverse=True)
     row = keys // vocabulary
@@ -169,34 +187,30 @@ def fitted(masks: Masks, start: FloatArray | None = None) -> tuple[FloatArray, f
     one[item] = np.arange(len(item))
     probability, right = np.exp(masks.log_p[one]), masks.right[one]
     share = masks.weights / masks.weights.sum()
-    gate = (
-        np.zeros((REACH * TRUSTS, FEATURES))
-        if start is None
-        else start.reshape(-1, FEATURES).astype(np.float64)
-    )
 
-    def measure(gate: Doubles) -> tuple[float, Doubles]:
+    def measure(gate: NDArray[Any]) -> tuple[float, Doubles]:
         """(gain, gradient of the loss by the boost of each token)."""
-        raw = np.bincount(item, (gate[masks.cell] * masks.features).sum(axis=1), len(keys))
+        weights = gate.reshape(-1, FEATURES)[masks.cell]
+        raw = np.bincount(item, (weights * masks.features).sum(axis=1), len(keys))
         boosts = np.clip(raw, LEAST_BOOST, MOST_BOOST)
         totals = 1 + np.bincount(row, probability * np.expm1(boosts), len(share))
         gain = float((share[row] * right * boosts).sum() - (share * np.log(totals)).sum())
         slope = (probability * np.exp(boosts) / totals[row] - right) * share[row]
         return gain, slope * (raw == boosts)
 
-    before, _ = measure(gate)
-    mean = np.zeros_like(gate)
-    square = np.zeros_like(gate)
+    curves = np.zeros((REACH, CURVE.shape[1], FEATURES))
+    mean = np.zeros_like(curves)
+    square = np.zeros_like(curves)
     for step in range(1, STEPS + 1):
-        _, slope = measure(gate)
+        _, slope = measure(CURVE @ curves)
         each = slope[item][:, None] * masks.features
-        gradient: Doubles = np.stack(
-            [np.bincount(masks.cell, column, len(gate)) for column in each.T], axis=1
+        by_cell = np.stack(
+            [np.bincount(masks.cell, column, REACH * TRUSTS) for column in each.T], axis=1
         )
-        gradient = gradient + DECAY * gate
+        gradient = CURVE.T @ by_cell.reshape(REACH, TRUSTS, FEATURES) + DECAY * curves
         mean = 0.9 * mean + 0.1 * gradient
         square = 0.99 * square + 0.01 * gradient**2
         rate = RATE * min(1.0, 2 * (1 - step / (STEPS + 1)))
-        gate -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
-    after, _ = measure(gate)
-    return gate.reshape(REACH, TRUSTS, FEATURES).astype(np.float32), before, after
+        curves -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    gate = (CURVE @ curves).astype(np.float32)
+    return gate, measure(start)[0], measure(gate)[0]

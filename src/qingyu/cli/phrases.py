@@ -89,13 +89,13 @@ def build(
             spool.add(_texts(files, column), weight, phrases=known)
         bar.update(reading, total=1, completed=1)
         counting = bar.add_task("统计 / counting", total=1.0)
-        table = count(spool, how, lambda done: bar.update(counting, completed=done))
-        write(out, [table], tokenizer)
-        told = (spool.texts, spool.characters)
+        tables = count(spool, how, lambda done: bar.update(counting, completed=done))
+        write(out, tables, tokenizer)
+        told = (spool.texts, spool.characters, sum(len(table.entries) for table in tables))
     size = out.stat().st_size / MEGABYTE
     console.note(
-        f"{told[0]} 条文本，{told[1]} 字 → {out}：{len(table.entries)} 条记忆，{size:.2f} MB",
-        f"{told[0]} texts, {told[1]} characters -> {len(table.entries)} entries, {size:.2f} MB",
+        f"{told[0]} 条文本，{told[1]} 字 → {out}：{told[2]} 条记忆，{size:.2f} MB",
+        f"{told[0]} texts, {told[1]} characters -> {told[2]} entries, {size:.2f} MB",
     )
 
 

@@ -95,7 +95,7 @@ class PhraseStore:
             with Spool(tokenizer) as spool:
                 spool.add(_lines(text))
                 spool.add(_lines(phrases), phrases=True)
-                write(path, [build(spool, Counting(most=self.most_bytes // 5))], tokenizer)
+                write(path, build(spool, Counting(most=self.most_bytes // 5)), tokenizer)
 
         return self._keep(name, make)
 

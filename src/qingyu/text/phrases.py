@@ -24,7 +24,8 @@ from qingyu.numbers import FloatArray, IntArray
 from qingyu.text.tokenizer import Tokenizer
 
 MAGIC = b"QYPHRASE"
-VERSION = 1
+VERSION = 2
+FEATURES_BEFORE = 3  # in version 1, which knew nothing of marks
 MAX_HEADER = 1 << 20
 ALIGNMENT = 64
 MAX_TABLES = 16
@@ -35,7 +36,7 @@ KINDS = tuple((size - after, after) for size in range(1, REACH + 1) for after in
 SIZES = np.array([before + after for before, after in KINDS])
 TRUST_BITS = 4
 TRUSTS = 1 << TRUST_BITS
-FEATURES = 3  # of a place and a token, by which the gate weighs evidence
+FEATURES = 4  # of a place and a token, by which the gate weighs evidence
 BOUNDARY = 0  # the symbol of punctuation, however much of it, and of the ends of a text
 
 Codes = NDArray[np.uint64]
@@ -156,6 +157,7 @@ class Phrases:
         self.path = path
         header, self._map, self._stamp = _mapped(path)
         try:
+            self.version = _natural(header["version"])
             self.vocabulary = str(header["vocabulary"])
             self.vocab_size = _natural(header["vocab_size"])
             self.token_bits = _natural(header["token_bits"])
@@ -193,6 +195,8 @@ class Phrases:
         if starts[0] != 0 or starts[-1] != entries or (starts[1:] < starts[:-1]).any():
             raise ValueError("buckets")
         gate = np.array(header["gate"], np.float32)
+        if self.version == 1 and gate.shape == (REACH, TRUSTS, FEATURES_BEFORE):
+            gate = np.pad(gate, [(0, 0), (0, 0), (0, FEATURES - FEATURES_BEFORE)])
         if gate.shape != (REACH, TRUSTS, FEATURES) or not np.isfinite(gate).all():
             raise ValueError("gate")
         return PhraseTable(starts, words, gate, dict(header["about"]))
@@ -239,11 +243,11 @@ def _mapped(path: Path) -> tuple[dict[str, Any], mmap.mmap, tuple[int, int, int]
             if length > MAX_HEADER:
                 raise damaged(path, "header")
             header = json.loads(file.read(length))
-            if header["version"] != VERSION:
+            if header["version"] not in (1, VERSION):
                 raise PhrasesError(
-                    f"短语记忆 {path} 的版本是 {header['version']!r}，本版本只读 {VERSION}。",
+                    f"短语记忆 {path} 的版本是 {header['version']!r}，本程序只读到版本 {VERSION}。",
                     f"The phrase memory {path} is of version {header['version']!r}; this reads "
-                    f"{VERSION}.",
+                    f"versions up to {VERSION}.",
                 )
             status = os.fstat(file.fileno())
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns)

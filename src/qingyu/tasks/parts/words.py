@@ -4,10 +4,13 @@ probabilities, and where what its memories have of phrases is mixed in.
 A memory gives evidence for tokens: contexts around the mask in which they were seen. Each piece of
 it raises its token's log-probability by a weight from the memory's gate,
 
-    w . (1, p_max, max(log p, -14) / 10)        w = gate[size of the context, trust]
+    w . (1, p_max, max(log p, -14) / 10, m)        w = gate[size of the context, trust]
 
-where p is the model's probability of the token and p_max that of its likeliest: how far a memory
-is believed depends on how sure the model is, and on whether it finds the token possible at all.
+where p is what the model gives the token among words, p_max what it gives the likeliest of them,
+and m what it gives to punctuation in place of a word: how far a memory is believed depends on how
+sure the model is of another word, and on whether it finds the token possible at all. Punctuation
+stands apart since a memory is silent about it, and since at the end of a text without a full stop
+a model is sure of one whatever the word would be.
 The weights of one memory's evidence for a token are summed; of several memories the one that
 raises it most counts, so that saying a thing twice does not make it truer. All probabilities are
 then divided by their sum. It is a log-linear mixture of experts (Hinton 1999, "Products of
@@ -17,20 +20,69 @@ Experts") whose second expert is silent about most words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from qingyu.numbers import FloatArray, IntArray, log_softmax, softmax
+from qingyu.numbers import Doubles, FloatArray, IntArray, log_softmax, softmax
 from qingyu.query import Query, Steps
 from qingyu.tasks.context import Context
-from qingyu.text.phrases import FEATURES, Codes, Phrases, Recalled, context_keys, squeezed, symbols
+from qingyu.text.phrases import (
+    BOUNDARY,
+    FEATURES,
+    Codes,
+    Phrases,
+    Recalled,
+    context_keys,
+    squeezed,
+    symbols,
+)
 
 LEAST_LOG_P = -14.0
 LOG_P_SCALE = 0.1
 LEAST_BOOST, MOST_BOOST = -8.0, 18.0
 NOTABLE = 0.1  # nats by which a token is raised before it counts as remembered
+
+
+class Beliefs:
+    """What the model holds of the words at some masks, as the gate asks for it.
+
+    totals:   float64 [masks], the log of the sum of all exponentials
+    of_words: float64 [masks], that of words alone
+    p_max:    float64 [masks], of the likeliest word among words
+    marks:    float64 [masks], the probability of punctuation
+    """
+
+    def __init__(self, logits: FloatArray, symbols: Codes) -> None:
+        """logits: float32 [masks, vocabulary]; `symbols` tell words from punctuation."""
+        self.logits = logits
+        words = logits.copy()
+        words[:, np.flatnonzero(symbols == BOUNDARY)] = -np.inf
+        self.totals = log_sums(logits)
+        self.of_words = log_sums(words)
+        self.p_max = np.exp(words.max(axis=1) - self.of_words)
+        self.marks = -np.expm1(np.minimum(self.of_words - self.totals, 0.0))
+
+    def log_p(self, rows: IntArray, tokens: IntArray) -> Doubles:
+        """Natural logarithms of the probabilities of tokens at masks, float64 [n]."""
+        return np.asarray(self.logits[rows, tokens] - self.totals[rows])
+
+    def features(self, rows: IntArray, tokens: IntArray) -> Doubles:
+        """What the gate weighs, float64 [n, FEATURES]."""
+        log_p = self.logits[rows, tokens] - self.of_words[rows]
+        found = np.ones((len(rows), FEATURES))
+        found[:, 1] = self.p_max[rows]
+        found[:, 2] = np.maximum(log_p, LEAST_LOG_P) * LOG_P_SCALE
+        found[:, 3] = self.marks[rows]
+        return found
+
+
+def log_sums(logits: FloatArray) -> Doubles:
+    """The log of the sum of exponentials of each row, float64 [rows]."""
+    top = logits.max(axis=1)
+    sums = np.exp(logits - top[:, None]).sum(axis=1, dtype=np.float64)
+    return np.asarray(top + np.log(sums))
 
 
 @dataclass(frozen=True)
@@ -40,14 +92,10 @@ class Evidence:
     found: Recalled
     gate: FloatArray
 
-    def boosts(self, log_p: FloatArray, p_max: FloatArray) -> FloatArray:
-        """What each item adds, float64 [n], by the model's log-probability of its token, [n], and
-        of the likeliest token there, [n]."""
+    def boosts(self, beliefs: Beliefs) -> Doubles:
+        """What each item adds, float64 [n]."""
         weights = self.gate[self.found.sizes - 1, self.found.trusts].astype(np.float64)
-        features = np.empty((len(log_p), FEATURES))
-        features[:, 0] = 1.0
-        features[:, 1] = p_max
-        features[:, 2] = np.maximum(log_p, LEAST_LOG_P) * LOG_P_SCALE
+        features = beliefs.features(self.found.rows, self.found.tokens)
         return np.asarray((weights * features).sum(axis=1))
 
 
@@ -57,10 +105,12 @@ class Words:
 
     logits:   float32 [masks, vocabulary]
     evidence: what memories have for these masks
+    symbols:  `qingyu.text.phrases.symbols` of the vocabulary, where there is evidence
     """
 
     logits: FloatArray
     evidence: tuple[Evidence, ...] = ()
+    symbols: Codes = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def probabilities(self) -> FloatArray:
         """float32 [masks, vocabulary]; each row adds up to 1."""
@@ -92,26 +142,23 @@ class Words:
         ]
 
     @cached_property
-    def _raised(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    def _raised(self) -> tuple[IntArray, IntArray, Doubles, Doubles]:
         """(mask, token, boost) of every token with evidence, and for each mask the log of the sum
         of all probabilities once they are raised."""
         width = self.logits.shape[1]
-        top = self.logits.max(axis=1).astype(np.float64)
-        totals = top + np.log(np.exp(self.logits - top[:, None]).sum(axis=1, dtype=np.float64))
-        p_max = np.exp(top - totals)
+        beliefs = Beliefs(self.logits, self.symbols)
         keys, boosts = [], []
         for one in self.evidence:
             places, tokens = one.found.rows, one.found.tokens
-            log_p = self.logits[places, tokens] - totals[places]
             summed, items = np.unique(places * width + tokens, return_inverse=True)
-            each = np.bincount(items, one.boosts(log_p, p_max[places]), len(summed))
+            each = np.bincount(items, one.boosts(beliefs), len(summed))
             keys.append(summed)
             boosts.append(np.clip(each, LEAST_BOOST, MOST_BOOST))
         joined, of_joined = np.unique(np.concatenate(keys), return_inverse=True)
         most = np.full(len(joined), -np.inf)
         np.maximum.at(most, of_joined, np.concatenate(boosts))
         places, tokens = np.divmod(joined, width)
-        gained = np.exp(self.logits[places, tokens] - totals[places]) * np.expm1(most)
+        gained = np.exp(beliefs.log_p(places, tokens)) * np.expm1(most)
         sums = np.log1p(np.bincount(places, gained, len(self.logits)))
         return places, tokens, most, sums
 
@@ -121,8 +168,9 @@ def ask_words(context: Context, queries: Sequence[Query]) -> Steps[list[Words]]:
     answers = yield list(queries)
     if not context.phrases or not queries:
         return [Words(logits) for logits in answers]
-    evidence = recalled(context.phrases, symbols(context.tokenizer), queries)
-    return [Words(logits, found) for logits, found in zip(answers, evidence, strict=True)]
+    table = symbols(context.tokenizer)
+    evidence = recalled(context.phrases, table, queries)
+    return [Words(logits, found, table) for logits, found in zip(answers, evidence, strict=True)]
 
 
 def recalled(
