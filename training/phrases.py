@@ -77,8 +77,8 @@ def famous(path: Path) -> Iterator[str]:
 def fit(model: Model, memory: Phrases, held_out: Path) -> list[PhraseTable]:
     """The tables with gates of their own."""
     texts = asked_of(model, read_lines(held_out)[1::2])
-    found = evidence_of(model, memory, texts, progress("fitting"))
-    known = evidence_of(model, memory, list(cloze(model)))
+    found = evidence_of(model, [memory], texts, progress("fitting"))
+    known = evidence_of(model, [memory], list(cloze(model)))
     joined = [
         Masks.joined([masks, replace(items, weights=items.weights * weight)])
         for masks, items, weight in zip(found, known, CLOZE_WEIGHTS, strict=False)

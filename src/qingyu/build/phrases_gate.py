@@ -84,7 +84,7 @@ def refit(
     """Fit the gate of each table of a memory on texts that it was not counted from, and write the
     file anew. Returns what a mask gains with the gates before and after, in nats, added up over
     the tables. Raises InputError and PhrasesError."""
-    found = evidence_of(model, memory, asked_of(model, texts), progress)
+    found = evidence_of(model, [memory], asked_of(model, texts), progress)
     tables, before, after = regated(memory, found)
     write(memory.path, tables, model.tokenizer)
     return before, after
@@ -143,23 +143,23 @@ def asked_of(model: Model, texts: Sequence[str]) -> list[Asked]:
 
 def evidence_of(
     model: Model,
-    memory: Phrases,
+    memories: Sequence[Phrases],
     asked: Sequence[Asked],
     progress: Callable[[float], object] = float,
 ) -> list[Masks]:
-    """What each table of a memory has for the masks of queries."""
-    found: list[list[Masks]] = [[] for _ in memory.tables]
+    """What each table of some memories, one after the other, has for the masks of queries."""
+    tables = [table for memory in memories for table in memory.tables]
+    found: list[list[Masks]] = [[] for _ in tables]
     codes = symbols(model.tokenizer)
     for first in range(0, len(asked), BATCH):
         part = asked[first : first + BATCH]
         queries = [one.query for one in part]
-        known = recalled([memory], codes, queries)
+        known = recalled(memories, codes, queries)
         for one, logits, evidence in zip(part, model.run(queries), known, strict=True):
             beliefs = Beliefs(logits, codes)
             of_table = {id(items.gate): items.found for items in evidence}
-            for number, table in enumerate(memory.tables):
-                items = of_table.get(id(table.gate), NOTHING)
-                found[number].append(_masks(one, beliefs, items))
+            for masks, table in zip(found, tables, strict=True):
+                masks.append(_masks(one, beliefs, of_table.get(id(table.gate), NOTHING)))
         progress(min(1.0, (first + BATCH) / len(asked)))
     return [Masks.joined(parts) for parts in found]
 

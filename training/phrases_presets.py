@@ -1,0 +1,116 @@
+"""The gates of memories that nobody fits: what users count from a document or a list.
+
+    python -m training.phrases_presets --bundle BUNDLE --held-out valid.txt
+
+Takes every second line of held-out text, masks tokens, and plays what users do: a few lines are a
+document, counted and then asked about; phrases around some masks are a list. All masks of
+the lines are asked with each memory, so that most know nothing of it; and with a memory of the
+lines shuffled, which knows nothing true. Writes src/qingyu/phrases/gates.json, where `thinned` is
+that of the bundle's own memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import qingyu
+from qingyu.build.phrases_gate import Asked, Masks, asked_of, evidence_of, fitted
+from qingyu.model import Model
+from qingyu.numbers import FloatArray
+from qingyu.phrases.build import build
+from qingyu.phrases.gates import FILE
+from qingyu.phrases.spool import Spool
+from qingyu.phrases.write import write
+from qingyu.text.phrases import FEATURES, REACH, TRUSTS, Phrases
+from training.errors import run
+from training.evaluate import read_lines
+
+LINES = 48  # of a document
+PHRASE = 4  # tokens
+SHARE = 0.5  # of the masks that are within a phrase of the list
+OTHERS = 2.0  # what other text counts for beside the text that was counted
+DIGITS = 2
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Fit the gates of memories that nobody fits.")
+    parser.add_argument("--bundle", required=True, type=Path)
+    parser.add_argument("--held-out", required=True, type=Path)
+    args = parser.parse_args(argv)
+    with qingyu.load(args.bundle) as model:
+        gates = fit(model.with_phrases(own=False), read_lines(args.held_out)[1::2])
+    own = Phrases(args.bundle / "phrases.bin").tables[0].gate
+    told = {"whole": gates[0], "thinned": own, "listed": gates[1]}
+    rounded = {name: gate.astype(float).round(DIGITS).tolist() for name, gate in told.items()}
+    FILE.write_text(json.dumps(rounded) + "\n", "utf-8")
+
+
+def fit(model: Model, lines: Sequence[str]) -> list[FloatArray]:
+    """The gates of a table of all contexts of a text, and of one of phrases from a list."""
+    rng = random.Random(0)
+    found: list[list[Masks]] = [[], []]  # of tables of texts, of tables of phrases
+    groups = [lines[at : at + LINES] for at in range(0, len(lines), LINES)]
+    before: list[Phrases] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, group in enumerate(groups):
+            asked = asked_of(model, group)
+            letters = list("".join(group))
+            rng.shuffle(letters)
+            nonsense = ["".join(letters[at : at + LINES]) for at in range(0, len(letters), LINES)]
+            path = Path(folder) / str(number)
+            own = [
+                counted(model, path.with_suffix(".text"), group, []),
+                counted(model, path.with_suffix(".list"), [], phrases_of(model, asked, rng)),
+            ]
+            false = counted(model, path.with_suffix(".nonsense"), nonsense, [])
+            memories = [*own, false, *before]
+            masks = iter(evidence_of(model, memories, asked))
+            for memory in memories:
+                weight = OTHERS if memory in before else 1.0
+                for kind, one in zip(found, [next(masks) for _ in memory.tables], strict=False):
+                    kind.append(replace(one, weights=one.weights * weight))
+            before = own
+            print(f"{number + 1} of {len(groups)}", flush=True)
+    start = np.zeros((REACH, TRUSTS, FEATURES), np.float32)
+    gates = []
+    for kind in found:
+        gate, _, gain = fitted(Masks.joined(kind), start)
+        print(f"gain of a mask: {gain:.4f} nats", flush=True)
+        gates.append(gate)
+    return gates
+
+
+def counted(model: Model, path: Path, texts: Sequence[str], phrases: Sequence[str]) -> Phrases:
+    """A memory of texts and of a list."""
+    with Spool(model.tokenizer) as spool:
+        spool.add(texts)
+        spool.add(phrases, phrases=True)
+        write(path, build(spool), model.tokenizer)
+    return Phrases(path)
+
+
+def phrases_of(model: Model, asked: Sequence[Asked], rng: random.Random) -> list[str]:
+    """Phrases around half the masks."""
+    surfaces = model.tokenizer.surfaces
+    found = []
+    for one in asked:
+        ids = one.query.input_ids.copy()
+        ids[one.query.positions] = one.right
+        for place in one.query.positions.tolist():
+            first = place - rng.randrange(PHRASE)
+            words = [surfaces[i] for i in ids[max(first, 0) : first + PHRASE].tolist()]
+            if rng.random() < SHARE and all("\u4e00" <= word <= "\u9fff" for word in words):
+                found.append("".join(words))
+    return found
+
+
+if __name__ == "__main__":
+    run(main)
