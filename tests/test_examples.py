@@ -44,12 +44,19 @@ EXAMPLES = {
     "这家餐厅的菜很好[MASK]。": "吃",
     "今天天气真[MASK]啊。": "好",
     "北京是[MASK]国的首[MASK]。": "中 都",
-    "[MASK][MASK]大学位于北京。": "北 京",
-    "他把钥匙[MASK]在家里了，只好等妻子回来。": "放丢忘锁落",
+    "他把钥匙[MASK]在家里了，只好等妻子回来。": "放丢忘锁落留",
     "床前明月[MASK]，疑是地上霜。": "光",
-    "她[MASK]天早上七点起床，[MASK]步去学校。": "每今昨 跑徒散",
+    "她[MASK]天早上七点起床，走[MASK]去学校。": "每今昨 路着",
+}
+TOGETHER = {
+    "[MASK][MASK]大学位于北京。": "北京",
+    "画蛇[MASK][MASK]": "添足",
+    "画龙[MASK][MASK]": "点睛",
+    "破釜[MASK][MASK]": "沉舟",
+    "他说得[MASK][MASK]是道，大家都信了。": "头头",
 }
 ELSEWHERE = {
+    "[MASK][MASK]大学位于北京。",  # both together
     "我在[MASK]上大学。",  # with words to choose from
     "真是个[MASK][MASK][MASK][MASK]的办法。",  # with a lexicon
     "请重启灵犀云[MASK]后再试。",  # with a memory of one's own, below
@@ -64,7 +71,7 @@ def model() -> Iterator[Model]:
 
 
 def first_words(model: Model, text: str) -> list[str]:
-    """The likeliest word at each mask, and at masks side by side together."""
+    """The likeliest word at each mask."""
     masks = model.fill_mask(text, top_k=1).masks
     return [mask.candidates[0].token for mask in masks]
 
@@ -77,11 +84,11 @@ def test_the_right_word_comes_first(model: Model, text: str) -> None:
     assert all(word in words for word, words in zip(found, wanted, strict=True)), found
 
 
-def test_masks_filled_together_are_a_word(model: Model) -> None:
-    """The likeliest whole filling of two masks is a name, and of half an idiom its other half."""
-    for text, words in {"[MASK][MASK]大学位于北京。": "北京", "画龙[MASK][MASK]": "点睛"}.items():
-        (best,) = model.fill_mask(text, alternatives=1).alternatives
-        assert "".join(best.tokens) == words
+@pytest.mark.parametrize("text", TOGETHER)
+def test_masks_filled_together_are_a_word(model: Model, text: str) -> None:
+    """The likeliest filling of all masks is a name, or half an idiom."""
+    (best,) = model.fill_mask(text, alternatives=1).alternatives
+    assert "".join(best.tokens) == TOGETHER[text]
 
 
 def test_no_example_goes_untested() -> None:

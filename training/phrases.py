@@ -89,14 +89,18 @@ def fit(model: Model, memory: Phrases, held_out: Path) -> list[PhraseTable]:
 
 
 def cloze(model: Model) -> Iterator[Asked]:
-    """The items with one mask that tuning may look at."""
+    """The items that tuning may look at; of two masks the first with both, then the second with the
+    first filled in, as they are filled together."""
     tokenizer, context = model.tokenizer, model.context
     for item in read_cloze():
-        if item.half == "tuning" and item.text.count("[MASK]") == 1:
-            ids = tokenizer.tokens(item.text).ids
-            query = context.query(ids, [ids.index(tokenizer.mask_id or 0)], "fill-mask")
-            answer = tokenizer.token_to_id(item.answers[0])
-            yield Asked(query, np.array([answer], np.int64), 1.0)
+        if item.half == "tuning":
+            ids = list(tokenizer.tokens(item.text).ids)
+            places = [at for at, one in enumerate(ids) if one == tokenizer.mask_id]
+            for place, answer in zip(places, tokenizer.tokens(item.answers[0]).ids, strict=True):
+                yield Asked(
+                    context.query(ids, [place], "fill-mask"), np.array([answer], np.int64), 1.0
+                )
+                ids[place] = answer
 
 
 def progress(what: str):  # type: ignore[no-untyped-def]

@@ -3,8 +3,8 @@
     python -m training.phrases_presets --bundle BUNDLE --held-out valid.txt
 
 Takes every second line of held-out text, masks tokens, and plays what users do: a few lines are a
-document, counted and then asked about; phrases around some masks are a list. All masks of
-the lines are asked with each memory, so that most know nothing of it; and with a memory of the
+document, counted and then asked about; phrases around some masks, and names made up and put there,
+are a list. The masks are asked with these memories, with those of other lines, and with one of the
 lines shuffled, which knows nothing true. Writes src/qingyu/phrases/gates.json, where `thinned` is
 that of the bundle's own memory.
 """
@@ -36,6 +36,7 @@ from training.evaluate import read_lines
 LINES = 48  # of a document
 PHRASE = 4  # tokens
 SHARE = 0.5  # of the masks that are within a phrase of the list
+NAMES = 12  # made up for each document
 OTHERS = 2.0  # what other text counts for beside the text that was counted
 DIGITS = 2
 
@@ -62,17 +63,20 @@ def fit(model: Model, lines: Sequence[str]) -> list[FloatArray]:
     with tempfile.TemporaryDirectory() as folder:
         for number, group in enumerate(groups):
             asked = asked_of(model, group)
+            names, of_names = names_of(model, asked, rng)
             letters = list("".join(group))
             rng.shuffle(letters)
             nonsense = ["".join(letters[at : at + LINES]) for at in range(0, len(letters), LINES)]
             path = Path(folder) / str(number)
             own = [
                 counted(model, path.with_suffix(".text"), group, []),
-                counted(model, path.with_suffix(".list"), [], phrases_of(model, asked, rng)),
+                counted(
+                    model, path.with_suffix(".list"), [], [*names, *phrases_of(model, asked, rng)]
+                ),
             ]
             false = counted(model, path.with_suffix(".nonsense"), nonsense, [])
             memories = [*own, false, *before]
-            masks = iter(evidence_of(model, memories, asked))
+            masks = iter(evidence_of(model, memories, [*asked, *of_names]))
             for memory in memories:
                 weight = OTHERS if memory in before else 1.0
                 for kind, one in zip(found, [next(masks) for _ in memory.tables], strict=False):
@@ -110,6 +114,29 @@ def phrases_of(model: Model, asked: Sequence[Asked], rng: random.Random) -> list
             if rng.random() < SHARE and all("\u4e00" <= word <= "\u9fff" for word in words):
                 found.append("".join(words))
     return found
+
+
+def names_of(
+    model: Model, asked: Sequence[Asked], rng: random.Random
+) -> tuple[list[str], list[Asked]]:
+    """Names that nobody has heard of, put around a mask of some texts in place of what stood there:
+    characters drawn at random."""
+    surfaces = model.tokenizer.surfaces
+    chinese = [i for i, word in enumerate(surfaces) if "\u4e00" <= word <= "\u9fff"]
+    names, found = [], []
+    for one in asked[:: max(1, len(asked) // NAMES)]:
+        place = int(one.query.positions[0])
+        ids = one.query.input_ids.copy()
+        length, before = rng.choice([(3, 0), (3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (4, 3)])
+        if 0 < place - before and place - before + length < len(ids):
+            name = rng.sample(chinese, length)
+            here = slice(place - before, place - before + length)
+            right, ids[here] = name[before], name
+            ids[one.query.positions] = model.tokenizer.mask_id
+            query = replace(one.query, input_ids=ids, positions=np.array([place], np.int64))
+            names.append("".join(surfaces[i] for i in name))
+            found.append(Asked(query, np.array([right], np.int64), 1.0))
+    return names, found
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ MOST = 4_000_000  # entries: 18 MB
 # Small texts are kept whole: as many contexts of a place as are worth looking up.
 CONTEXTS_KEPT = 10
 LEAST_TRUST = 1
+LISTED = 4  # at most so large a part of a memory are phrases of lists as wholes
 # What stands in a list of phrases is known by heart where it is likelier than not.
 TRUST_BY_HEART = 9
 SIZE_BY_HEART = 2
@@ -64,7 +65,7 @@ def build(
     if not spool.texts:
         raise EmptyTextError
     listed = any(segment.phrases for segment in spool.segments)
-    phrases = whole_phrases(spool).best(how.most // 2) if listed else None
+    phrases = whole_phrases(spool).best(how.most // LISTED) if listed else None
     most = how.most - (len(phrases.keys) if phrases else 0)
     whole = spool.length * CONTEXTS_KEPT <= most
     if whole:

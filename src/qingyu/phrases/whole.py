@@ -36,7 +36,8 @@ class Pattern(NamedTuple):
 
 
 def whole_phrases(spool: Spool) -> Entries:
-    """What the phrases of lists say of their tokens; the worth is the trust."""
+    """What the phrases of lists say of their tokens; worth most are those that running text uses
+    often, and those that know all neighbours."""
     bits = token_bits(spool.tokenizer.vocab_size)
     mask = (spool.tokenizer.mask_id or 0) + 1
     listed: dict[Pattern, list[Codes]] = {}
@@ -79,9 +80,9 @@ def _patterns(
             kind = (place + before, behind + after)
             if kind in KINDS:
                 yield Pattern(KINDS.index(kind), 0), around, here
-        for hidden in range(length):
-            if hidden != place:
-                yield Pattern(KINDS.index((place, behind)), hidden - place), around, here
+                for hidden in range(length):
+                    if hidden != place:
+                        yield Pattern(KINDS.index(kind), hidden - place), around, here
 
 
 def _hashes(around: NDArray[Any], pattern: Pattern, mask: int) -> Codes:
@@ -124,7 +125,8 @@ def _trusted(spool: Spool, pattern: Pattern, keys: Codes, mask: int, bits: int) 
     totals = others + np.bincount(of_key, counts, len(contexts)).astype(np.int64)
     trust = trusts(counts, totals[of_key], sum(KINDS[pattern.kind]))
     kept = trust >= LEAST_TRUST
-    return Entries(keys[kept], trust[kept], trust[kept].astype(np.float32))
+    worth = trust * np.log2(2.0 + counts - PHRASE_WEIGHT) * (1.0 if pattern.hidden else 2.0)
+    return Entries(keys[kept], trust[kept], worth[kept].astype(np.float32))
 
 
 def _slots(keys: Codes) -> Codes:

@@ -23,7 +23,7 @@ class FillMask extends TaskView {
     "他把钥匙[MASK]在家里了，只好等妻子回来。",
     "床前明月[MASK]，疑是地上霜。",
     "[MASK][MASK]大学位于北京。",
-    "她[MASK]天早上七点起床，[MASK]步去学校。",
+    "她[MASK]天早上七点起床，走[MASK]去学校。",
     {
       text: "真是个[MASK][MASK][MASK][MASK]的办法。",
       lexicon: ["两全其美", "画蛇添足", "雪中送炭", "一举两得"],
