@@ -1,6 +1,6 @@
 """What memories of phrases do to answers: of a glossary, of nonsense, and the model's own.
 
-    python bench/remembered.py HELD_OUT_TEXT [--lines 2000] [--json FILE]
+    python bench/remembered.py HELD_OUT_TEXT [--lines 2000] [--model BUNDLE] [--json FILE]
 
 A document about made-up products is counted, and a blank of each name asked for; the same memory
 must leave other text as it was. A memory of the held-out text itself with its characters shuffled
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import qingyu
+from qingyu.bundle import DEFAULT
 from qingyu.model import Model
 from qingyu.phrases.build import build
 from qingyu.phrases.spool import Spool
@@ -141,12 +142,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What memories of phrases do to answers.")
     parser.add_argument("text", type=Path, help="held-out text, a line each")
     parser.add_argument("--lines", type=int, default=2000, help="lines of it (%(default)s)")
+    parser.add_argument("--model", default=DEFAULT, help="a bundle (the default model)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     args = parser.parse_args()
     lines = [line for line in args.text.read_text("utf-8").splitlines() if line.strip()]
     lines = lines[:: max(1, len(lines) // args.lines)][: args.lines]
     with tempfile.TemporaryDirectory() as folder:
-        found = measured(qingyu.load(), lines, Path(folder))
+        found = measured(qingyu.load(args.model), lines, Path(folder))
     for name, value in found.items():
         print(f"{name:<36} {value:.4f}")
     if args.json:

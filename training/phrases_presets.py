@@ -128,7 +128,7 @@ def names_of(
         place = int(one.query.positions[0])
         ids = one.query.input_ids.copy()
         length, before = rng.choice([(3, 0), (3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (4, 3)])
-        if 0 < place - before and place - before + length < len(ids):
+        if place - before > 0 and place - before + length < len(ids):
             name = rng.sample(chinese, length)
             here = slice(place - before, place - before + length)
             right, ids[here] = name[before], name

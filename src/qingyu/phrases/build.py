@@ -35,7 +35,7 @@ MOST = 4_000_000  # entries: 18 MB
 # Small texts are kept whole: as many contexts of a place as are worth looking up.
 CONTEXTS_KEPT = 10
 LEAST_TRUST = 1
-LISTED = 4  # at most so large a part of a memory are phrases of lists as wholes
+LISTED = 5  # at most so large a part of a memory are phrases of lists as wholes
 # What stands in a list of phrases is known by heart where it is likelier than not.
 TRUST_BY_HEART = 9
 SIZE_BY_HEART = 2

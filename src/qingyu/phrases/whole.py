@@ -16,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qingyu.phrases.count import beginnings, token_bits, trusts, with_token
-from qingyu.phrases.spool import PHRASE_WEIGHT, Spool
+from qingyu.phrases.spool import Spool
 from qingyu.phrases.votes import Entries
 from qingyu.text.phrases import BOUNDARY, KIND_CODES, KINDS, MULTIPLIERS, REACH, Codes, mixed
 
 LENGTHS = (3, 4)  # tokens
 LEAST_TRUST = 4
-ENOUGH = 1 << 25  # symbols of running text, to see what stands in it
+LISTED = 3  # times that a phrase counts for being in a list, beside running text
+# What a phrase is worth that running text does not have, beside the doublings of one that it has.
+UNSEEN, UNSEEN_HIDDEN = 1.0, 0.25
+ENOUGH = 1 << 26  # symbols of running text, to see what stands in it
 PIECE = 1 << 20
 FILTER_BITS = 24
 
@@ -108,7 +111,7 @@ def _trusted(spool: Spool, pattern: Pattern, keys: Codes, mask: int, bits: int) 
     first = beginnings(keys >> shift)
     contexts = keys[first] >> shift
     of_key = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(keys))))
-    counts = np.full(len(keys), PHRASE_WEIGHT, np.int64)
+    counts = np.full(len(keys), LISTED, np.int64)
     others = np.zeros(len(contexts), np.int64)
     some = np.zeros(1 << FILTER_BITS, bool)
     some[_slots(keys)] = True
@@ -125,7 +128,8 @@ def _trusted(spool: Spool, pattern: Pattern, keys: Codes, mask: int, bits: int) 
     totals = others + np.bincount(of_key, counts, len(contexts)).astype(np.int64)
     trust = trusts(counts, totals[of_key], sum(KINDS[pattern.kind]))
     kept = trust >= LEAST_TRUST
-    worth = trust * np.log2(2.0 + counts - PHRASE_WEIGHT) * (1.0 if pattern.hidden else 2.0)
+    least = UNSEEN_HIDDEN if pattern.hidden else UNSEEN
+    worth = trust * (np.log2(1.0 + counts - LISTED) + least)
     return Entries(keys[kept], trust[kept], worth[kept].astype(np.float32))
 
 
