@@ -1,12 +1,11 @@
-"""The gates of memories that nobody fits: what users count from a document or a list.
+"""The gate of lists that nobody fits: what users count from a glossary.
 
     python -m training.phrases_presets --bundle BUNDLE --held-out valid.txt
 
-Takes every second line of held-out text, masks tokens, and plays what users do: a few lines are a
-document, counted and then asked about; phrases around some masks, and names made up and put there,
-are a list. The masks are asked with these memories, with those of other lines, and with one of the
-lines shuffled, which knows nothing true. Writes src/qingyu/phrases/gates.json, where `thinned` is
-that of the bundle's own memory.
+Takes every second line of held-out text and masks tokens. Phrases around some masks, and names made
+up and put there, are a list. The masks are asked with this memory and with that of other lines.
+Writes `listed` into src/qingyu/phrases/gates.json, and as `thinned` the gate of the bundle's own
+memory; `whole`, of small texts, stays.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ from qingyu.text.phrases import FEATURES, REACH, TRUSTS, Phrases
 from training.errors import run
 from training.evaluate import read_lines
 
-LINES = 48  # of a document
+LINES = 48  # that a list is made for
 PHRASE = 4  # tokens
 SHARE = 0.5  # of the masks that are within a phrase of the list
-NAMES = 12  # made up for each document
-OTHERS = 2.0  # what other text counts for beside the text that was counted
+NAMES = 12  # made up for each list
+OTHERS = 2.0  # what other text counts for beside that of the list
 DIGITS = 2
 
 
@@ -47,55 +46,41 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--held-out", required=True, type=Path)
     args = parser.parse_args(argv)
     with qingyu.load(args.bundle) as model:
-        gates = fit(model.with_phrases(own=False), read_lines(args.held_out)[1::2])
+        listed = fit(model.with_phrases(own=False), read_lines(args.held_out)[1::2])
     own = Phrases(args.bundle / "phrases.bin").tables[0].gate
-    told = {"whole": gates[0], "thinned": own, "listed": gates[1]}
-    rounded = {name: gate.astype(float).round(DIGITS).tolist() for name, gate in told.items()}
-    FILE.write_text(json.dumps(rounded) + "\n", "utf-8")
+    gates = json.loads(FILE.read_text("utf-8"))
+    for name, gate in (("thinned", own), ("listed", listed)):
+        gates[name] = gate.astype(float).round(DIGITS).tolist()
+    FILE.write_text(json.dumps(gates) + "\n", "utf-8")
 
 
-def fit(model: Model, lines: Sequence[str]) -> list[FloatArray]:
-    """The gates of a table of all contexts of a text, and of one of phrases from a list."""
+def fit(model: Model, lines: Sequence[str]) -> FloatArray:
+    """The gate of a table of phrases from a list."""
     rng = random.Random(0)
-    found: list[list[Masks]] = [[], []]  # of tables of texts, of tables of phrases
+    found: list[Masks] = []
     groups = [lines[at : at + LINES] for at in range(0, len(lines), LINES)]
     before: list[Phrases] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, group in enumerate(groups):
             asked = asked_of(model, group)
             names, of_names = names_of(model, asked, rng)
-            letters = list("".join(group))
-            rng.shuffle(letters)
-            nonsense = ["".join(letters[at : at + LINES]) for at in range(0, len(letters), LINES)]
             path = Path(folder) / str(number)
-            own = [
-                counted(model, path.with_suffix(".text"), group, []),
-                counted(
-                    model, path.with_suffix(".list"), [], [*names, *phrases_of(model, asked, rng)]
-                ),
-            ]
-            false = counted(model, path.with_suffix(".nonsense"), nonsense, [])
-            memories = [*own, false, *before]
+            memories = [counted(model, path, [*names, *phrases_of(model, asked, rng)]), *before]
             masks = iter(evidence_of(model, memories, [*asked, *of_names]))
             for memory in memories:
+                *_, one = [next(masks) for _ in memory.tables]
                 weight = OTHERS if memory in before else 1.0
-                for kind, one in zip(found, [next(masks) for _ in memory.tables], strict=False):
-                    kind.append(replace(one, weights=one.weights * weight))
-            before = own
+                found.append(replace(one, weights=one.weights * weight))
+            before = memories[:1]
             print(f"{number + 1} of {len(groups)}", flush=True)
-    start = np.zeros((REACH, TRUSTS, FEATURES), np.float32)
-    gates = []
-    for kind in found:
-        gate, _, gain = fitted(Masks.joined(kind), start)
-        print(f"gain of a mask: {gain:.4f} nats", flush=True)
-        gates.append(gate)
-    return gates
+    gate, _, gain = fitted(Masks.joined(found), np.zeros((REACH, TRUSTS, FEATURES), np.float32))
+    print(f"gain of a mask: {gain:.4f} nats", flush=True)
+    return gate
 
 
-def counted(model: Model, path: Path, texts: Sequence[str], phrases: Sequence[str]) -> Phrases:
-    """A memory of texts and of a list."""
+def counted(model: Model, path: Path, phrases: Sequence[str]) -> Phrases:
+    """A memory of a list."""
     with Spool(model.tokenizer) as spool:
-        spool.add(texts)
         spool.add(phrases, phrases=True)
         write(path, build(spool), model.tokenizer)
     return Phrases(path)
