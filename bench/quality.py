@@ -127,7 +127,7 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float:
     for values in (np.asarray(a), np.asarray(b)):
         _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
         ranks.append((np.cumsum(counts) - (counts - 1) / 2)[place])
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def inference(model: Model, rows: list[Row]) -> Found:

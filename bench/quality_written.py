@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from qingyu.model import Model
-from qingyu.results import UNCERTAIN
+from qingyu.results import UNCERTAIN, Method
 from qingyu.teach.scoring import calibration_error
 
 LISTS = Path(__file__).parent / "written"
 HALVES = ("seen", "unseen")
-WAYS = ("entailment", "cloze", "both")
+WAYS: tuple[Method, ...] = ("entailment", "cloze", "both")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ import pytest
 
 import qingyu
 from qingyu.settings import Settings
-
-from .serving import Running, serving
+from tests.support.serving import Running, serving
 
 TEXTS = [
     "退款三天还没到账", "申请退货被驳回了", "钱什么时候退给我", "退货的邮费谁出", "只退一件可以吗",

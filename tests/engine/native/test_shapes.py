@@ -25,7 +25,7 @@ def test_random_shapes(tmp_path: Path) -> None:
     program = tmp_path / "selftest"
     sanitized = ["-fsanitize=address,undefined"] if "address" in str(library.PATH) else []
     compiler = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", *sanitized]
-    made = [SOURCE, library.PATH, "-o", program, "-lm", "-lpthread"]
+    made = [str(SOURCE), str(library.PATH), "-o", str(program), "-lm", "-lpthread"]
     subprocess.run([*compiler, *made], check=True)
     rounds = os.environ.get("QINGYU_ROUNDS", "60")
     done = subprocess.run([program, rounds, "7"], capture_output=True, text=True, check=False)
