@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from qingyu import errors, results
 from qingyu.cli import run
-from qingyu.model import Model, ZeroShotClassifier, load
+from qingyu.client import Client
+from qingyu.model import Model, ZeroShotClassifier, load, pipeline
 from qingyu.settings import Settings
 from qingyu.web.app import create_app
 
@@ -238,8 +239,10 @@ def type_of(schema: dict[str, Any]) -> str:
 
 def python(language: str) -> list[str]:
     word = _words(language)
-    lines = [word("api"), "", *_described("qingyu.load", load)]
-    for owner in (Model, ZeroShotClassifier):
+    lines = [word("api")]
+    for name, one in (("load", load), ("pipeline", pipeline), ("to_frame", results.to_frame)):
+        lines += ["", *_described(f"qingyu.{name}", one)]
+    for owner in (Model, ZeroShotClassifier, Client):
         lines += ["", f"### {owner.__name__}", "", _prose(owner)]
         for name, one in vars(owner).items():
             if not name.startswith("_"):

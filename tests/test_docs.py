@@ -93,10 +93,11 @@ def test_every_error_code_is_documented() -> None:
 
 
 def test_python_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """The Python shown in the manual answers."""
+    """The Python shown in the manual answers; `py` asks a service, in tests/client."""
     for language, code in FENCE.findall((DOCS / "python.md").read_text(encoding="utf-8")):
-        assert language == "python"
-        exec(compile(code, "python.md", "exec"), {})  # noqa: S102 that is what it is for
+        assert language in ("python", "py")
+        if language == "python":
+            exec(compile(code, "python.md", "exec"), {})  # noqa: S102 that is what it is for
     assert capsys.readouterr().out.startswith(
         qingyu.load().fill_mask("今天天气真[MASK]啊，适合出去玩。").sequence
     )

@@ -8,8 +8,13 @@ simplified form, since the model knows that alone; what is told of it is in its 
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from qingyu import display
+from qingyu.errors import InputError
 
 Span: TypeAlias = tuple[int, int]
 Truncate: TypeAlias = Literal["around-mask", "error"]
@@ -39,6 +44,30 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         return {name: _plain(value) for name, value in vars(self).items()}
+
+    def to_frame(self) -> Any:
+        """A row for each part, as a DataFrame of pandas, or else of polars. Raises InputError
+        where neither is installed."""
+        return to_frame([self])
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        return display.html(self)
+
+
+def to_frame(results: Sequence[Result]) -> Any:
+    """The rows of several results, one under another, as `Result.to_frame` makes them."""
+    columns = display.columns([row for one in results for row in display.rows(one)])
+    for library in ("pandas", "polars"):
+        try:
+            return importlib.import_module(library).DataFrame(columns)
+        except ModuleNotFoundError as error:
+            if error.name != library:
+                raise
+    raise InputError(
+        "to_frame() 需要 pandas 或 polars：pip install pandas。",
+        "to_frame() needs pandas or polars: pip install pandas.",
+    )
 
 
 def _plain(value: Any) -> Any:

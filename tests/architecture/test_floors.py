@@ -19,6 +19,7 @@ MAX_LINES = 350
 # from itself; those of floor -1 are under everything.
 FLOORS = {
     "errors": -1,
+    "display": -1,
     "numbers": -1,
     "plan": -1,
     "tensors": -1,
@@ -35,6 +36,7 @@ FLOORS = {
     "teach": 4,
     "search": 4,
     "model": 5,
+    "client": 6,
     "jobs": 6,
     "service": 7,
     "web": 8,
@@ -47,7 +49,7 @@ FLOORS = {
 BUILD_SEES_UP_TO = 5
 # Tasks turn text into queries and arrays into answers; what runs in between is not their business.
 STRANGERS = {("tasks", "engine"), ("engine", "tasks")}
-ASYNC_UNITS = {"service", "web"}
+ASYNC_UNITS = {"client", "service", "web"}
 # Never a dependency, not even an optional one.
 BANNED = {"torch", "transformers"}
 

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from qingyu import __version__, bundle
-from qingyu.cli import run
+from qingyu.cli import run, start
 from qingyu.errors import BundleError, NoMaskError, QingyuError
 
 
 def test_help_comes_without_being_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    """`qingyu` alone and `qingyu models` alone show what there is and fail nothing."""
+    """`qingyu` alone tells what to do first, `qingyu models` what there is; neither fails."""
     assert run([]) == 0
-    assert "doctor" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert all(command in shown for command, _, _ in start.FIRST)
+    assert "--help" in shown
     assert run(["models"]) == 0
     assert "verify" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [(start.FIRST[0][0], "今天天气真好啊"), (start.FIRST[1][0], "今天天气真好")],
+)
+def test_what_one_does_first_is_right(
+    command: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands that `qingyu` alone proposes answer rightly as they stand there."""
+    program, *arguments = shlex.split(command)
+    assert program == "qingyu"
+    assert run(arguments) == 0
+    assert f"→ {answer}，适合出去玩。" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("group", ["", "models", "phrases"])
+def test_summaries_are_whole_in_both_languages(
+    group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However narrow the terminal, a list of commands cuts none of them short."""
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run([*group.split(), "--help"]) == 0
+    commands = capsys.readouterr().out.partition("\nCommands:\n")[2]
+    assert "..." not in commands
+    lines = commands.splitlines()
+    assert len(lines) >= 10
+    for chinese, english in zip(lines[::2], lines[1::2], strict=True):
+        assert re.match(r"  [a-z]", chinese)
+        assert re.search(r"[一-鿿]", chinese)
+        assert re.match(r" {6,}[A-Z]", english)
 
 
 @pytest.mark.parametrize("command", ["fill", "serve", "build", "doctor", "models", "models list"])

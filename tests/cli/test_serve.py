@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+import re
+
 import pytest
 
 from qingyu.cli import run
@@ -13,7 +16,7 @@ from qingyu.web import server
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings of services that would have been started."""
     started: list[Settings] = []
-    monkeypatch.setattr(server, "serve", started.append)
+    monkeypatch.setattr(server, "serve", lambda settings, open_page: started.append(settings))
     return started
 
 
@@ -60,3 +63,33 @@ def test_wrong_flags_start_nothing(
     assert run(["serve", *flags]) == 2
     assert words in capsys.readouterr().err
     assert served == []
+
+
+@pytest.mark.parametrize(("flags", "wanted"), [([], False), (["--open"], True)])
+def test_a_page_is_opened_when_asked(
+    flags: list[str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--open` shows the page at the address that is really listened on; nothing else does."""
+    opened: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(server, "run", lambda settings, listener: listener.close())
+    monkeypatch.setattr(server.webbrowser, "open", lambda url: opened.put(url) or True)
+    assert run(["serve", "--port", "0", *flags]) == 0
+    if wanted:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+/", opened.get(timeout=30))
+    assert opened.empty()
+
+
+def test_an_address_for_all_is_opened_here(capsys: pytest.CaptureFixture[str]) -> None:
+    """No browser reaches 0.0.0.0 everywhere; it is sent to this machine's own address."""
+    assert server.local("http://0.0.0.0:80") == "http://127.0.0.1:80"
+    assert server.local("http://[::]:80") == "http://[::1]:80"
+    assert server.local("http://10.0.0.0:80") == "http://10.0.0.0:80"
+
+
+def test_without_a_browser_the_address_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without a browser is no error."""
+    monkeypatch.setattr(server.webbrowser, "open", lambda url: False)
+    server.show("http://127.0.0.1:1")
+    assert capsys.readouterr().err.count("http://127.0.0.1:1/") == 2

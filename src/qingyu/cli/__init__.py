@@ -19,6 +19,7 @@ from qingyu.cli import (
     build,
     check,
     classify,
+    completion,
     console,
     doctor,
     embed,
@@ -32,6 +33,8 @@ from qingyu.cli import (
     search,
     serve,
     similar,
+    start,
+    summaries,
     teach,
     text2text,
     zero_shot,
@@ -41,7 +44,8 @@ from qingyu.errors import QingyuError
 __all__ = ["app", "main", "run"]
 
 app = typer.Typer(
-    name="qingyu",
+    name=completion.NAME,
+    cls=summaries.SummaryGroup,
     help="轻语：在普通 CPU 上理解中文 / Chinese language understanding on ordinary CPUs.",
     invoke_without_command=True,
     add_completion=False,
@@ -61,7 +65,9 @@ app.command("search")(search.search)
 app.command("teach")(teach.teach)
 app.command("text2text")(text2text.text2text)
 app.command("batch")(batch.batch)
-app.command("serve", help=serve.HELP, context_settings=serve.PASS_ON)(serve.serve)
+app.command("serve", cls=serve.ServeCommand, help=serve.HELP, context_settings=serve.PASS_ON)(
+    serve.serve
+)
 app.command("build")(build.build)
 app.command("profile")(profile.profile)
 app.command("plan")(plan.plan)
@@ -88,10 +94,12 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="出错时给出完整回溯 / Show tracebacks.")
     ] = False,
+    _install: completion.Install = False,
+    _show: completion.Show = False,
 ) -> None:
     context.obj["debug"] = debug
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        typer.echo(start.start())
 
 
 # click's class, or the copy of it that typer carries: the base of all mistakes in a command line.
@@ -154,4 +162,5 @@ def _named(error: Any) -> str:
 def main() -> None:
     """The `qingyu` command: `run` on this process's arguments and streams."""
     console.prepare_streams()
+    completion.answer(app)
     sys.exit(run(sys.argv[1:]))

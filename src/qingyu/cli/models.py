@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qingyu.cli import console
+from qingyu.cli.summaries import SummaryGroup
 from qingyu.errors import BundleError
 
 if TYPE_CHECKING:
     from qingyu.bundle import Manifest
 
 app = typer.Typer(
+    cls=SummaryGroup,
     help="查看与校验模型 / List, show and verify models.",
     invoke_without_command=True,
     rich_markup_mode=None,

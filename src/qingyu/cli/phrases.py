@@ -10,10 +10,12 @@ import typer
 
 from qingyu import bundle
 from qingyu.cli import console
+from qingyu.cli.summaries import SummaryGroup
 from qingyu.cli.texts import AsJson, ModelName, Threads
 from qingyu.errors import InputError
 
 app = typer.Typer(
+    cls=SummaryGroup,
     help="短语记忆：让模型立刻记住你的词句 / Phrase memories: the model knows your text at once.",
     invoke_without_command=True,
     rich_markup_mode=None,

@@ -6,6 +6,7 @@ from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 # Its flags are the fields of Settings, and those are too slow to import for every other command:
 # what is written after `serve`, `--help` too, is passed on to a parser made when it runs.
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+OPEN = "open_page"
 
 HELP = """启动 HTTP 服务与网页 / Start the HTTP service and the page.
 
@@ -29,11 +32,22 @@ def serve(context: typer.Context) -> None:
     with parser.make_context("qingyu serve", list(context.args)) as inner:
         parser.invoke(inner)
 
+    open_page = given.pop(OPEN, False)
     settings = Settings(**given)
 
     from qingyu.web.server import serve as run
 
-    run(settings)
+    run(settings, open_page=open_page)
+
+
+class ServeCommand(TyperCommand):
+    """`serve` as a shell completes it: with the flags of the parser that it passes on to."""
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        from qingyu.settings import Settings
+
+        inner = typer.main.get_command(_parser(Settings.model_fields, {}))
+        return inner.shell_complete(ctx, incomplete)
 
 
 def _parser(fields: dict[str, FieldInfo], given: dict[str, Any]) -> typer.Typer:
@@ -42,7 +56,7 @@ def _parser(fields: dict[str, FieldInfo], given: dict[str, Any]) -> typer.Typer:
     def command(**flags: Any) -> None:
         given.update({name: value for name, value in flags.items() if value is not None})
 
-    parameters = [_flag(name, field) for name, field in fields.items()]
+    parameters = [_open_flag(), *(_flag(name, field) for name, field in fields.items())]
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app = typer.Typer(
@@ -52,6 +66,13 @@ def _parser(fields: dict[str, FieldInfo], given: dict[str, Any]) -> typer.Typer:
     )
     app.command(help=HELP)(command)
     return app
+
+
+def _open_flag() -> Parameter:
+    """What is no setting, since it is for the person at this machine."""
+    option = typer.Option("--open", help="启动后打开网页 / Open the page in a browser.")
+    kind: Any = Annotated[bool, option]
+    return Parameter(OPEN, Parameter.KEYWORD_ONLY, default=False, annotation=kind)
 
 
 def _flag(name: str, field: FieldInfo) -> Parameter:

@@ -13,6 +13,7 @@ from qingyu.engine.network import Network
 from qingyu.errors import BundleError, InputError, ModelClosedError, TaskNotSupportedError
 from qingyu.model.inputs import texts_of
 from qingyu.model.methods import method_of
+from qingyu.model.plain import plain_task
 from qingyu.numbers import FloatArray
 from qingyu.query import Cost, Query, Steps
 from qingyu.results import SearchResult, SimilarityResult
@@ -184,6 +185,8 @@ class Model:
     def token_classification(self) -> None:
         """Token classification 序列标注, such as named entities 实体识别."""
 
+    ner = token_classification
+
     @method_of(registry.FEATURES)
     def embed(self) -> None:
         """Feature extraction 句向量."""
@@ -192,11 +195,13 @@ class Model:
     def text2text(self) -> None:
         """Text to text 文本生成."""
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Vectors of length 1, float32 [n, d]: the dot product of two is their cosine."""
+    def encode(self, texts: str | Sequence[str]) -> FloatArray:
+        """Vectors of length 1, float32 [n, d], or [d] of a single text: the dot product of two is
+        their cosine."""
         from . import searching
 
-        return searching.encode(self, texts)
+        vectors = searching.encode(self, [texts] if isinstance(texts, str) else texts)
+        return vectors.reshape(-1) if isinstance(texts, str) else vectors
 
     def build_index(
         self, rows: Iterable[Mapping[str, Any] | str], out: str | Path, *, text: str = "text"
@@ -277,6 +282,15 @@ class Model:
     def memory_bytes(self) -> int:
         """What the loaded bundle keeps resident, estimated: its files and the runtime's share."""
         return self._network.engine.memory_bytes
+
+    def __call__(self, text: str | Sequence[str], *args: Any, **parameters: Any) -> Any:
+        """What is plain: masks are filled; a model with one classifier, tagger or decoder asks
+        that. Raises InputError where it is not plain, and what the task raises."""
+        task = plain_task(self.manifest.heads, texts_of([text] if isinstance(text, str) else text))
+        return getattr(self, task.method)(text, *args, **parameters)
+
+    def __repr__(self) -> str:
+        return f"<qingyu.Model {self.name}: {', '.join(self.tasks)}>"
 
     def close(self) -> None:
         """Let the engine go, and with it its memory; the model answers no more. A second call does

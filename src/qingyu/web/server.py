@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+import webbrowser
 from contextlib import suppress
 
 from qingyu.errors import SettingsError
@@ -13,12 +15,16 @@ from .processes import Processes
 from .worker import BACKLOG, run
 
 
-def serve(settings: Settings) -> None:
-    """Serve until told to stop. Raises SettingsError where the address cannot be used, and what
-    loading the default model raises."""
+def serve(settings: Settings, *, open_page: bool = False) -> None:
+    """Serve until told to stop, and with `open_page` show the page in a browser.
+
+    Raises SettingsError where the address cannot be used, and what loading the default model
+    raises."""
     listener = listen(settings)
     with suppress(OSError):  # standard error is closed, or its disk is full
         print(_greeting(address_of(listener)), file=sys.stderr, flush=True)
+    if open_page:  # the socket listens already: the browser waits until the page answers
+        threading.Thread(target=show, args=(local(address_of(listener)),), daemon=True).start()
     if settings.workers == 1:
         run(settings, listener)
         return
@@ -51,6 +57,22 @@ def listen(settings: Settings) -> socket.socket:
 def address_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def local(address: str) -> str:
+    """The address by which a browser on this machine reaches it."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def show(address: str) -> None:
+    """Open the page in a browser, or say where it is."""
+    if not webbrowser.open(f"{address}/"):
+        with suppress(OSError):
+            print(
+                f"没有找到浏览器，请自己打开 {address}/\nNo browser found; open {address}/",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _greeting(address: str) -> str:
