@@ -32,6 +32,10 @@ joined."""
 Reason: TypeAlias = Literal["同音", "近音", "形近", "的地得", "重复", "缺字", "搭配", "标点"]
 """Why a piece of text is suspected: same or near sound, like shape, 的地得, something doubled or
 missing, what does not go together, punctuation."""
+BlankKind: TypeAlias = Literal["idioms", "measures", "conjunctions", "characters", "words"]
+"""What an exercise blanks."""
+Difficulty: TypeAlias = Literal["any", "easy", "medium", "hard"]
+"""How probable the model finds the answer of a blank."""
 Script: TypeAlias = Literal["simplified", "traditional"]
 
 
@@ -310,3 +314,26 @@ class SearchResult(Result):
 
     text: str
     hits: tuple[Found, ...]
+
+
+@dataclass(frozen=True)
+class ExerciseItem(Result):
+    """A blank: text[start:end] is the answer. `choices` are the answer and wrong answers, none
+    where none were asked for; `probability` is that of the answer where it stands."""
+
+    number: int
+    start: int
+    end: int
+    kind: BlankKind
+    answer: str
+    choices: tuple[str, ...]
+    probability: float
+
+
+@dataclass(frozen=True)
+class ExerciseResult(Result):
+    """`blanked` is the text with （1）____ and so on for the answers of `items`."""
+
+    text: str
+    blanked: str
+    items: tuple[ExerciseItem, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import sys
 import threading
@@ -26,6 +27,7 @@ from qingyu.errors import (
     QingyuError,
     ServiceError,
 )
+from qingyu.results import Found, SearchResult
 from qingyu.settings import Settings
 from qingyu.tasks.registry import TASKS
 from qingyu.web.app import create_app
@@ -165,6 +167,14 @@ def test_refusals_of_a_busy_service_and_of_strangers() -> None:
     assert isinstance(answers.error(502, b"<html>", {}), ServiceError)
     with pytest.raises(ServiceError, match="代理"):
         answers.results(TASKS["score"].result, b"<html>")
+
+
+def test_rows_of_an_index_are_results() -> None:
+    """What search answers is read with its rows."""
+    hit = {"id": 3, "text": "怎么退款", "score": 0.5, "row": {"问": "怎么退款", "答": 1}}
+    body = json.dumps({"results": [{"text": "退款", "hits": [hit]}]})
+    (found,) = answers.results(SearchResult, body.encode())
+    assert found.hits == (Found(3, "怎么退款", 0.5, (("问", "怎么退款"), ("答", 1))),)
 
 
 def test_a_key_is_sent() -> None:

@@ -47,6 +47,13 @@ CASES: dict[str, Case] = {
     "a long pair": ("sentence-similarity", (LONG, LONG), {}),
     "a ranking": ("sentence-ranking", ("今天好", ("今天不好", LONG, "明天")), {}),
     "entities": ("token-classification", (LONG,), {}),
+    "an exercise": ("exercise", ("我家门口有一棵大树。因为下雨，所以他半途而废。" * 9,), {}),
+    "characters": ("exercise", ("守株待兔\n亡羊补牢\n" * 9,), {"kinds": ["characters"]}),
+    "words": (
+        "exercise",
+        ("我家门口有一棵大树，树上有小鸟。",),
+        {"words": ["门口", "大树", "小鸟", "飞机场"], "choices": 2},
+    ),
     "a vector": ("feature-extraction", (LONG,), {}),
 }
 

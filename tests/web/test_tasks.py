@@ -41,6 +41,10 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
         lambda m: [m.token_classification("王小明在北京大学读书。")],
     ),
     "embeddings": ({"text": TEXT}, lambda m: [m.embed(TEXT)]),
+    "exercise": (
+        {"text": "我家门口有一棵大树。", "choices": 3},
+        lambda model: [model.exercise("我家门口有一棵大树。", choices=3)],
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from qingyu.cli import (
     console,
     doctor,
     embed,
+    exercise,
     fill,
     models,
     ner,
@@ -64,6 +65,7 @@ app.command("embed")(embed.embed)
 app.command("search")(search.search)
 app.command("teach")(teach.teach)
 app.command("text2text")(text2text.text2text)
+app.command("exercise")(exercise.exercise)
 app.command("batch")(batch.batch)
 app.command("serve", cls=serve.ServeCommand, help=serve.HELP, context_settings=serve.PASS_ON)(
     serve.serve

@@ -15,7 +15,7 @@ from qingyu.tasks import registry
 
 from .answers import error, results, strange, unreachable
 from .methods import asks, asks_awaited
-from .questions import Question, Questions
+from .questions import Question, Questions, questions
 
 URL = "http://127.0.0.1:8000"
 TIMEOUT = 60.0  # seconds for one request
@@ -89,6 +89,17 @@ class Client:
     @asks(registry.TEXT2TEXT)
     def text2text(self) -> None:
         """Text to text 文本生成."""
+
+    @asks(registry.EXERCISE)
+    def exercise(self) -> None:
+        """Exercise 出填空题."""
+
+    def search(
+        self, index: str, text: str | Sequence[str], *, top_k: int = 5, rerank: bool = True
+    ) -> Any:
+        """Search 检索: the rows of an index of the service that answer a text."""
+        given = {"top_k": top_k, "rerank": rerank}
+        return self.ask(questions(registry.SEARCH, self.model, text, (index,), given))
 
     def encode(self, texts: str | Sequence[str]) -> FloatArray:
         """Vectors of length 1, float32 [n, d], or [d] of a single text."""
@@ -197,6 +208,17 @@ class AsyncClient:
     @asks_awaited(registry.TEXT2TEXT)
     def text2text(self) -> None:
         """Text to text 文本生成."""
+
+    @asks_awaited(registry.EXERCISE)
+    def exercise(self) -> None:
+        """Exercise 出填空题."""
+
+    async def search(
+        self, index: str, text: str | Sequence[str], *, top_k: int = 5, rerank: bool = True
+    ) -> Any:
+        """Search 检索: the rows of an index of the service that answer a text."""
+        given = {"top_k": top_k, "rerank": rerank}
+        return await self.ask(questions(registry.SEARCH, self.model, text, (index,), given))
 
     async def encode(self, texts: str | Sequence[str]) -> FloatArray:
         """Vectors of length 1, float32 [n, d], or [d] of a single text."""

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=Result)
 
 
-class Asking(Protocol):
+class AskingClient(Protocol):
     """What asks a service."""
 
     model: str | None
@@ -27,7 +27,7 @@ class Asking(Protocol):
 class AskedMethod(Generic[P, R]):
     """How a type checker sees a method of the client that waits."""
 
-    def __get__(self, client: Asking, owner: type) -> BoundTask[P, R]:
+    def __get__(self, client: AskingClient, owner: type) -> BoundTask[P, R]:
         raise NotImplementedError
 
 
@@ -47,7 +47,7 @@ class AwaitedTask(Generic[P, R]):
 
 
 class AwaitedMethod(Generic[P, R]):
-    def __get__(self, client: Asking, owner: type) -> AwaitedTask[P, R]:
+    def __get__(self, client: AskingClient, owner: type) -> AwaitedTask[P, R]:
         raise NotImplementedError
 
 
@@ -65,7 +65,9 @@ def asks_awaited(task: Task[P, R]) -> Callable[[Callable[[Any], None]], AwaitedM
 
 def _method(task: Task[..., Any]) -> Any:
     def decorate(named: Callable[[Any], None]) -> Any:
-        def method(client: Asking, text: str | Sequence[str], *args: Any, **given: Any) -> Any:
+        def method(
+            client: AskingClient, text: str | Sequence[str], *args: Any, **given: Any
+        ) -> Any:
             return client.ask(questions(task, client.model, text, args, given))
 
         (client,) = inspect.signature(named).parameters.values()

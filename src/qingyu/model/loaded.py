@@ -195,6 +195,10 @@ class Model:
     def text2text(self) -> None:
         """Text to text 文本生成."""
 
+    @method_of(registry.EXERCISE)
+    def exercise(self) -> None:
+        """Exercise 出填空题."""
+
     def encode(self, texts: str | Sequence[str]) -> FloatArray:
         """Vectors of length 1, float32 [n, d], or [d] of a single text: the dot product of two is
         their cosine."""

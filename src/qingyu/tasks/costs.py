@@ -17,6 +17,8 @@ from qingyu.query import Cost
 from qingyu.text import windows
 
 from .context import Context
+from .exercises import exercise as exercises
+from .exercises.places import places
 from .parts import evidence, heads
 from .parts.beam import MAX_TOGETHER, WIDTH, WIDTH_BY_PATTERN
 from .parts.blanks import COMMON, MASK, MAX_MASKS
@@ -68,6 +70,32 @@ def checking(context: Context, text: Any, *, top_k: Any = 5, **_: Any) -> Cost:
     tokens = ROUNDS * passes * (length + 2 * pieces) + suspects * (piece + 3)
     around = FIELDS + ESCAPED * min(length, context.room)
     said = _said(text) * 2 + suspects * (1 + number(top_k)) * around
+    return Cost(tokens + length // CHARACTERS, said)
+
+
+def exercise(
+    context: Context,
+    text: Any,
+    *,
+    kinds: Any = exercises.KINDS,
+    blanks: Any = 10,
+    words: Any = (),
+    **_: Any,
+) -> Cost:
+    """For each place that is looked at, its surroundings with the word hidden, and once for each
+    piece of each word that could stand there."""
+    own, length = _words(words), size(text)
+    found = places(text, exercises.wanted(_words(kinds), own), own) if length else []
+    most = number(blanks) * exercises.PLACES
+    longest = max(map(len, own), default=0)
+    queries = {"characters": 1, "measures": 1, "conjunctions": 2, "idioms": 4, "words": longest}
+    pieces = sorted((queries[one.kind] for one in found), reverse=True)[:most]
+    window = min(2 * exercises.AROUND, length) + max(4, longest) + 2
+    passes = sum(1 + (1 if each == 1 else (exercises.POOL + 1) * each) for each in pieces)
+    tokens = (
+        passes * min(window, context.max_tokens) + len(pieces) * sum(map(len, own)) // CHARACTERS
+    )
+    said = 2 * _said(text) + len(pieces) * (FIELDS + ESCAPED * 6 * max(4, longest))
     return Cost(tokens + length // CHARACTERS, said)
 
 

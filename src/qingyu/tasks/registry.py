@@ -26,6 +26,7 @@ from qingyu.tasks import (
     zero_shot,
 )
 from qingyu.tasks.context import Context, Fits
+from qingyu.tasks.exercises import exercise
 from qingyu.tasks.parts import heads
 
 P = ParamSpec("P")
@@ -224,12 +225,23 @@ SEARCH = Task(
     required=("index",),
     table=shapes.HITS,
 )
+EXERCISE = Task(
+    name=exercise.NAME,
+    method="exercise",
+    command="exercise",
+    path="exercise",
+    title="出填空题 / exercises with blanks",
+    begin=exercise.exercise,
+    result=results.ExerciseResult,
+    needs=heads.masked_lm,
+    cost=costs.exercise,
+)
 
 TASKS: dict[str, Task[..., Any]] = {
     task.name: task
     for task in (
         FILL_MASK, SCORE, CHECK, ZERO_SHOT, CLASSIFICATION, SIMILARITY, RANKING, TOKENS, FEATURES,
-        TEXT2TEXT, SEARCH,
+        EXERCISE, TEXT2TEXT, SEARCH,
     )
 }  # fmt: skip
 # Those that a file's rows can be put to, by name.

@@ -29,6 +29,11 @@ def pieces(text: str, offsets: Sequence[Span], most: int) -> list[Span]:
     return _joined(spans, most)
 
 
+def sentence_ends(text: str) -> list[int]:
+    """Where each sentence of a text ends, but for a last one without an end of its own."""
+    return [match.end() for match in _SENTENCE.finditer(text)]
+
+
 def _ends(text: str, offsets: Sequence[Span], pattern: re.Pattern[str]) -> list[int]:
     """Numbers of tokens before which a match ends; that of all tokens last."""
     starts = [start for start, _ in offsets]

@@ -10,9 +10,10 @@ from typing import Any
 from qingyu.tasks.registry import TASKS, Task
 
 from . import wire
+from .wire_exercise import ExerciseRequest
 from .wire_search import SearchRequest
 
-REQUESTS: tuple[type[wire.TaskRequest], ...] = (*wire.REQUESTS, SearchRequest)
+REQUESTS: tuple[type[wire.TaskRequest], ...] = (*wire.REQUESTS, SearchRequest, ExerciseRequest)
 
 
 @dataclass(frozen=True)

@@ -290,6 +290,7 @@ export default {
   "task.feature-extraction": "Embeddings",
   "task.text2text-generation": "Text to text",
   "task.search": "Search",
+  "task.exercise": "Exercises",
 
   history: "History",
   "history.title": "Recent inputs",

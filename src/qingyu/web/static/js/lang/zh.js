@@ -287,6 +287,7 @@ export default {
   "task.feature-extraction": "句向量",
   "task.text2text-generation": "文本生成",
   "task.search": "检索",
+  "task.exercise": "出填空题",
 
   history: "历史",
   "history.title": "最近的输入",
