@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -214,6 +215,19 @@ def test_the_drawing_names_every_unit() -> None:
     drawing = DRAWING.read_text(encoding="utf-8")
     built = {unit(path) for path in sources()}
     assert not {u for u in built if f"{u}.py" not in drawing and f"{u}/" not in drawing}
+
+
+@pytest.mark.parametrize(
+    ("room", "folder"),
+    [("service/", "service"), ("api/", "web/api"), ("edge/", "web/edge")],
+)
+def test_the_drawing_names_files_that_are_there(room: str, folder: str) -> None:
+    """What the drawing says of a room is there, so a renamed file is renamed in it, too."""
+    rooms = DRAWING.read_text(encoding="utf-8").partition("## Rooms")[2]
+    told = rooms[rooms.index(room) + len(room) :].partition("(")[0]
+    names = re.findall(r"[a-z_]+", told)
+    assert len(names) > 8
+    assert not [one for one in names if not (PACKAGE / folder / f"{one}.py").is_file()]
 
 
 def modules_after(statement: str) -> set[str]:
