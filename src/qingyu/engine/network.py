@@ -1,4 +1,4 @@
-"""Queries to a bundle, batched and packed for its engine, and its answers taken apart again."""
+"""Queries to a bundle: packed into batches for its engine, and the rows answered split by query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model of this process as what answers a job."""
+"""Answers the rows of a job with a model loaded in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of text files: a line a row (TXT), an object a line (JSONL); and the way to others."""
+"""Readers of text files: a line a row (TXT), an object a line (JSONL); and which reader a format has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls name beside a model: memories of phrases, heads that were taught, indexes."""
+"""What calls may name besides the model: memories of phrases, taught heads, indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text classification 文本分类: which of a head's labels a text, or a pair of texts, deserves."""
+"""Text classification 文本分类: which of a head's labels fit a text or a pair of texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The typed interface: /v1/<task>, and /predict for clients that exist."""
+"""The typed interface: /v1/<task>, and /predict in the shape of existing clients."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""HTTP/1.1 with patience that ends: clients that never finish what they send or never read what
-they are sent, headers without end, too many clients."""
+"""HTTP/1.1 with limits on connections: timeouts for clients that do not finish sending or do not
+read their answer, a largest size of headers, a largest number of clients."""
 
 from __future__ import annotations
 

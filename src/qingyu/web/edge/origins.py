@@ -1,4 +1,5 @@
-"""Which names a service without keys answers to, and whose pages may order it about.
+"""Host and Origin of a service without keys: which names it answers to, and which pages may send it
+requests that change something.
 
 A browser takes any page's requests to any address, also to this machine's own. What tells them
 apart are two headers that a page cannot forge: `Host`, which a name made to point here (DNS
