@@ -1,4 +1,4 @@
-"""Readers of text files: a line a row (TXT), an object a line (JSONL); and which reader a format has."""
+"""Readers of text files: a line a row (TXT), an object a line (JSONL); which format has which."""
 
 from __future__ import annotations
 
