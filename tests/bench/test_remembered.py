@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from remembered import measured
 
 import qingyu
+from bench.remembered import measured
 
 LINES = Path(__file__).parents[1] / "golden" / "sentences.txt"
 

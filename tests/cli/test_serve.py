@@ -72,7 +72,7 @@ def test_a_page_is_opened_when_asked(
     """`--open` shows the page at the address that is really listened on; nothing else does."""
     opened: queue.Queue[str] = queue.Queue()
     monkeypatch.setattr(server, "run", lambda settings, listener: listener.close())
-    monkeypatch.setattr(server.webbrowser, "open", lambda url: opened.put(url) or True)
+    monkeypatch.setattr(server.webbrowser, "open", lambda url: opened.put(url) or True)  # type: ignore[attr-defined]
     assert run(["serve", "--port", "0", *flags]) == 0
     if wanted:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+/", opened.get(timeout=30))
@@ -90,6 +90,6 @@ def test_without_a_browser_the_address_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine without a browser is no error."""
-    monkeypatch.setattr(server.webbrowser, "open", lambda url: False)
+    monkeypatch.setattr(server.webbrowser, "open", lambda url: False)  # type: ignore[attr-defined]
     server.show("http://127.0.0.1:1")
     assert capsys.readouterr().err.count("http://127.0.0.1:1/") == 2
