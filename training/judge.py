@@ -100,7 +100,9 @@ def cases(model: Model, asked: Heads, judge: Judge, marked: Marked) -> Steps[lis
     found: list[Case] = []
     for start, end in pieces(marked.text, tokens.offsets, PIECE):
         places = [i for i in range(start, end) if tokens.ids[i] in chinese]
-        seen = yield from doubtful(model.context, asked, tokens.ids, (start, end), places)
+        seen = yield from doubtful(
+            model.context, asked, tokens.ids, (start, end), places, lambda _: True
+        )
         for place in seen:
             options = judge.options(place, tokens.ids, asked.trained)
             at = tokens.offsets[place.index][0]

@@ -59,13 +59,12 @@ def check(
     read = text if script == "simplified" else "".join(known.simplified.get(c, c) for c in text)
     tokens = context.tokenizer.tokens(read)
     kept = kept_places(text, words)
-    chinese = set(context.tokenizer.chinese_ids.tolist())
+    judge = _judge(context.tokenizer)
     places = [
         i
         for i, (token_id, (start, _)) in enumerate(zip(tokens.ids, tokens.offsets, strict=True))
-        if token_id in chinese and start not in kept
+        if token_id in judge.chinese and start not in kept
     ]
-    judge = _judge(context.tokenizer)
     found = yield from findings(context, asked, judge, read, tokens, places, threshold)
     suspects = []
     for one in found:

@@ -2,13 +2,13 @@
 
 With a correction head one pass over the text as it stands tells where to look; without one the
 masked language model does, by what it expects of each token in sight of it. Only where there is
-doubt is the place masked, and what was meant asked for.
+doubt is what was meant asked for, and only where an answer could come of it is the place masked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from qingyu.tasks.parts.words import ask_words
 
 ROWS_AT_ONCE = 256  # rows as long as the vocabulary that are held together
 APART = 32  # tokens between masks of one pass
-SIGHT = 40  # tokens on either side that a masked place sees
-DOUBTFUL = -3.0  # logit of the detection head from which a place is looked into
+SIGHT = 24  # tokens on either side that a masked place sees
+DOUBTFUL = -2.0  # logit of the detection head from which a place is looked into
 EXPECTED = -0.02  # log-probability in sight of itself from which a token is not
 
 
@@ -34,13 +34,14 @@ class JudgedPlace:
     doubt:  logit that something is wrong there, or minus the log-probability of the token there in
             sight of itself
     meant:  float32 [vocabulary], log-probabilities of what was meant, the text in sight as it is
-    masked: float32 [vocabulary], log-probabilities of the token there, hidden from the model
+    masked: float32 [vocabulary], log-probabilities of the token there, hidden from the model; None
+            while that has not been asked
     """
 
     index: int
     doubt: float
     meant: FloatArray
-    masked: FloatArray
+    masked: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,15 @@ class Heads:
 
 
 def doubtful(
-    context: Context, asked: Heads, ids: Sequence[int], piece: Span, places: Sequence[int]
+    context: Context,
+    asked: Heads,
+    ids: Sequence[int],
+    piece: Span,
+    places: Sequence[int],
+    worth: Callable[[JudgedPlace], bool],
 ) -> Steps[list[JudgedPlace]]:
-    """Those of `places` in a piece [start, end) of the tokens where something may be wrong."""
+    """Those of `places` in a piece [start, end) of the tokens where something may be wrong, and
+    that are `worth` masking by what is known before."""
     if not places:
         return []
     start, end = piece
@@ -91,11 +98,10 @@ def doubtful(
         doubts = [-float(one) for one in own]
         unsure = [i for i, one in enumerate(own) if one < EXPECTED]
         meant = log_probs[unsure]
-    masked = yield from hidden(context, asked.words, shown, [inside[i] for i in unsure])
-    return [
-        JudgedPlace(places[i], doubts[i], said, words)
-        for i, said, words in zip(unsure, meant, masked, strict=True)
-    ]
+    seen = [JudgedPlace(places[i], doubts[i], m) for i, m in zip(unsure, meant, strict=True)]
+    seen = [place for place in seen if worth(place)]
+    masked = yield from hidden(context, asked.words, shown, [one.index - start for one in seen])
+    return [replace(place, masked=words) for place, words in zip(seen, masked, strict=True)]
 
 
 def hidden(

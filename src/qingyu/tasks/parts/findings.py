@@ -13,7 +13,7 @@ from qingyu.results import Span
 from qingyu.tasks.context import Context
 from qingyu.tasks.drive import together
 from qingyu.tasks.parts import heads
-from qingyu.tasks.parts.evidence import Heads, doubtful, portions
+from qingyu.tasks.parts.evidence import Heads, JudgedPlace, doubtful, portions
 from qingyu.tasks.parts.judgement import CHANNEL, TRAINED, Judge, Option, probabilities
 from qingyu.tasks.token_classification import token_classification
 from qingyu.text.sentences import pieces
@@ -59,13 +59,19 @@ def findings(
     What reaches `threshold` is put right before its piece is looked at once more.
     """
     ids = list(tokens.ids)
+
+    def worth(place: JudgedPlace) -> bool:
+        return judge.worth(place, ids, asked.trained)
+
     wanted = sorted(places)
     found: dict[int, Finding] = {}
     todo = _pieces(context, text, tokens, wanted)
     for _ in range(ROUNDS):
         changed: set[Span] = set()
         for portion in portions(todo):
-            steps = [doubtful(context, asked, ids, piece, inside) for piece, inside in portion]
+            steps = [
+                doubtful(context, asked, ids, piece, inside, worth) for piece, inside in portion
+            ]
             looked = yield from together(steps)
             for (piece, _inside), seen in zip(portion, looked, strict=True):
                 for place in seen:

@@ -24,6 +24,7 @@ DE = "的地得"
 WANTED = 3  # characters that the model wants most, whatever they sound and look like
 RIVALS = 8  # confusable characters that are weighed
 FLOOR = -16.0  # a log-probability below is as good as it
+HOPE = -4.0  # log-odds before a place is masked, from which masking can make it a suspect
 
 FEATURES = (
     "tone", "sound", "near", "shape", "habit", "other", "de",
@@ -44,23 +45,35 @@ class Option:
 
 
 class Judge:
-    """Knows the characters of a vocabulary and which of them are confused."""
+    """Knows the characters of a vocabulary and which of them are confused.
+
+    chinese: the tokens that are one Chinese character
+    """
 
     def __init__(self, tokenizer: Tokenizer, known: SoundsAndShapes) -> None:
         self._tokenizer = tokenizer
         self._known = known
-        self._chinese = set(tokenizer.chinese_ids.tolist())
+        self.chinese = set(tokenizer.chinese_ids.tolist())
         self._confusions: dict[str, list[int]] = {}
+
+    def worth(self, place: JudgedPlace, ids: Sequence[int], trained: bool) -> bool:
+        """Whether it can matter what the model says of a place that it does not see. Without a
+        trained head nothing else speaks for a suspect."""
+        if not trained:
+            return True
+        options = self.options(place, ids, trained)
+        return bool(scores(options, TRAINED.array, TRAINED.prior).max(initial=-np.inf) > HOPE)
 
     def options(self, place: JudgedPlace, ids: Sequence[int], trained: bool) -> list[Option]:
         """All that could have been meant at a place, but what stands there."""
         char = self._tokenizer.surface(ids[place.index])
-        weighed = place.meant + place.masked
+        rows = [place.meant] if place.masked is None else [place.meant, place.masked]
+        weighed = rows[0] if place.masked is None else place.meant + place.masked
         near = np.array(self._confused(char), np.int64)
         chosen = near[np.argsort(-weighed[near], kind="stable")[:RIVALS]].tolist()
-        for row in (place.meant, place.masked):
+        for row in rows:
             best = np.argpartition(-row, WANTED)[:WANTED]
-            chosen += [one for one in best.tolist() if one in self._chinese]
+            chosen += [one for one in best.tolist() if one in self.chinese]
         found = [
             self._option(place, ids[place.index], char, one)
             for one in dict.fromkeys(chosen)
@@ -87,8 +100,9 @@ class Judge:
         features[COLUMN["de"]] = char in DE and other in DE
         features[COLUMN["doubt"]] = place.doubt
         features[COLUMN["meant"]] = max(FLOOR, float(place.meant[token_id]))
-        features[COLUMN["masked"]] = max(FLOOR, float(place.masked[token_id]))
-        features[COLUMN["own"]] = max(FLOOR, float(place.masked[own_id]))
+        if place.masked is not None:
+            features[COLUMN["masked"]] = max(FLOOR, float(place.masked[token_id]))
+            features[COLUMN["own"]] = max(FLOOR, float(place.masked[own_id]))
         if char in DE and other in DE:
             reason: Reason = "的地得"
         elif sound:
@@ -132,20 +146,25 @@ class Judge:
     def _confused(self, char: str) -> list[int]:
         if char not in self._confusions:
             ids = (self._tokenizer.token_to_id(one) for one in self._known.confusions(char))
-            self._confusions[char] = [i for i in ids if i is not None and i in self._chinese]
+            self._confusions[char] = [i for i in ids if i is not None and i in self.chinese]
         return self._confusions[char]
 
 
-def probabilities(options: Sequence[Option], weights: FloatArray, prior: float) -> FloatArray:
-    """float32 [1 + options]: that nothing is wrong, then that each option was meant.
+def scores(options: Sequence[Option], weights: FloatArray, prior: float) -> FloatArray:
+    """float32 [options]: log-odds of each against nothing being wrong.
 
     weights: float32 [len(FEATURES)]
     prior:   log-odds that are added to each option
     """
-    scores = np.zeros(len(options) + 1, np.float32)
-    if options:
-        scores[1:] = np.stack([option.features for option in options]) @ weights + prior
-    shifted = np.exp(scores - scores.max())
+    if not options:
+        return np.zeros(0, np.float32)
+    return np.stack([option.features for option in options]) @ weights + np.float32(prior)
+
+
+def probabilities(options: Sequence[Option], weights: FloatArray, prior: float) -> FloatArray:
+    """float32 [1 + options]: that nothing is wrong, then that each option was meant."""
+    odds = np.concatenate([np.zeros(1, np.float32), scores(options, weights, prior)])
+    shifted = np.exp(odds - odds.max())
     return np.asarray(shifted / shifted.sum(), np.float32)
 
 
@@ -169,5 +188,5 @@ CHANNEL = EvidenceWeights(
     (0.2, 0.6, 0.3, -0.2, 2.2, -3.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.56, -0.54), -6.2, 1.5
 )
 TRAINED = EvidenceWeights(
-    (0.0, 1.2, 0.76, 1.47, 2.69, -2.77, 0.36, 0.72, 3.05, 1.39, 0.52, 0.28, 0.47, -0.36), -4.8, 1.5
+    (0.0, 1.2, 0.76, 1.47, 2.69, -2.77, 0.36, 0.72, 3.05, 1.39, 0.52, 0.28, 0.47, -0.36), -5.3, 1.5
 )
