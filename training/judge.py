@@ -3,10 +3,11 @@
     python -m training.judge --bundle bundle --real held_out_errors.jsonl --clean held_out.txt
 
 Sentences with people's mistakes that no head was trained on teach the weights, with mistakes made
-in correct ones for the kinds that those lack (one character too many, one too few): at every
-doubtful place one of the options is right, and the weights are those that make it likeliest.
-Correct lines then set the prior: as many as `--quiet` (a share) may be changed. Prints
-what belongs into `qingyu/tasks/parts/judgement.py`.
+in correct ones for the kinds that those lack (one character too many, one too few), and correct
+lines teach the weights what is no mistake: at every doubtful place one of the options is right, and
+the weights are those that make it likeliest. Correct lines then set the prior: as many as `--quiet`
+(a share) may be changed. Prints what belongs into
+`qingyu/tasks/parts/judgement.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Case = tuple[np.ndarray, int]
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--bundle", required=True, help="name or folder")
-    parser.add_argument("--real", type=Path, required=True, help="JSON lines: text, correct")
+    parser.add_argument("--real", type=Path, action="append", required=True, metavar="JSONL")
     parser.add_argument("--clean", type=Path, required=True, help="correct lines")
     parser.add_argument("--sentences", type=int, default=400, help="of each (%(default)s)")
     parser.add_argument("--quiet", type=float, default=0.02, help="clean lines changed at most")
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     real, clean = held
     if not real or not clean:
         raise RecipeError("no sentences to fit on")
-    weights, prior = fit([case for cases in real for case in cases])
+    weights, prior = fit([case for cases in (*real, *clean) for case in cases])
     report("as fitted", weights, prior, real, clean)
     for _ in range(200):
         if changed(weights, prior, clean) <= args.quiet:
@@ -71,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def gathered(args: argparse.Namespace) -> tuple[list[list[Case]], list[list[Case]]]:
     """Cases of each sentence: those with mistakes, then correct ones."""
-    rows = [json.loads(line) for line in args.real.read_text("utf-8").splitlines()]
+    told = [line for path in args.real for line in path.read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for line in told]
     pairs = [(row["text"], row["correct"]) for row in rows]
     lines = [line for line in args.clean.read_text("utf-8").splitlines() if line.strip()]
     chance = random.Random(0)

@@ -182,11 +182,12 @@ class EvidenceWeights:
         return np.array(self.features, np.float32)
 
 
-# Fitted by training/judge.py; the order is that of FEATURES. Without a correction head "doubt" and
-# "meant" are of the masked language model in sight of the text.
+# Fitted as training/judge.py does; the order is that of FEATURES. Without a correction head "doubt"
+# and "meant" are of the masked language model in sight of the text.
 CHANNEL = EvidenceWeights(
     (0.2, 0.6, 0.3, -0.2, 2.2, -3.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.56, -0.54), -6.2, 1.5
 )
 TRAINED = EvidenceWeights(
-    (0.0, 1.2, 0.76, 1.47, 2.69, -2.77, 0.36, 0.72, 3.05, 1.39, 0.52, 0.28, 0.47, -0.36), -5.3, 1.5
-)
+    (-0.18, 0.51, 0.2, -0.05, 2.38, -3.14, -0.83, -1.25, 3.05, -0.58, 0.88, 0.47, 0.27, -0.27),
+    -3.33, 1.5,
+)  # fmt: skip
