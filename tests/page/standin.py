@@ -54,7 +54,7 @@ def fill_mask(body: Answer, text: str) -> Answer:
     words = body.get("lexicon", ["好" * len(masks), "美" * len(masks)])
     together = [fill_all(text, word) for word in words[: body.get("alternatives", 0)]]
     answer = {"text": text, "sequence": MASK.sub("好", text), "masks": masks, "truncated": False}
-    return {**answer, "alternatives": together}
+    return {**answer, "alternatives": together, "converted": "氣" in text}
 
 
 def fill_all(text: str, word: str) -> Answer:

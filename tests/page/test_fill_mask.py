@@ -34,6 +34,16 @@ def test_answers_as_one_types(page: Page, standin: StandIn) -> None:
     expect(page.locator(".status")).to_contain_text("3.1 ms")
 
 
+def test_converted_text_is_told(page: Page, standin: StandIn) -> None:
+    """Where the model read a traditional text by its simplified form, the page says so."""
+    page.goto(standin.url)
+    type_text(page, "天氣真[MASK]")
+    expect(page.get_by_text("繁体文本，按简体形式读取。")).to_be_visible()
+    type_text(page, "天真[MASK]")
+    expect(page.locator(".sentence")).to_have_text("天真好")
+    expect(page.get_by_text("繁体文本，按简体形式读取。")).to_have_count(0)
+
+
 def test_the_light_lies_behind_the_blank(page: Page, standin: StandIn) -> None:
     """The highlight and the text box share one place and one layout, whatever the text's length."""
     page.goto(standin.url)
