@@ -117,6 +117,7 @@ def test_rows_of_parts() -> None:
     assert display.rows(NAMES)[1] == {
         "text": "<b>王小明</b>去北京",
         "truncated": False,
+        "converted": False,
         "label": "LOC",
         "entities_text": "北京",
         "start": 11,
