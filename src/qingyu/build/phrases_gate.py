@@ -102,7 +102,7 @@ def regated(memory: Phrases, found: Sequence[Masks]) -> tuple[list[PhraseTable],
     return tables, gains[0], gains[1]
 
 
-class Known(NamedTuple):
+class KnownQuery(NamedTuple):
     """A query whose right tokens are known, and what each of its masks counts for."""
 
     query: Query
@@ -110,7 +110,7 @@ class Known(NamedTuple):
     weight: float
 
 
-def asked_of(model: Model, texts: Sequence[str]) -> list[Known]:
+def asked_of(model: Model, texts: Sequence[str]) -> list[KnownQuery]:
     """Every so many tokens of each text masked; and the last token of one of its clauses, which
     stands alone and without a mark behind it, as people type. Raises InputError where no text has
     a token to mask."""
@@ -135,7 +135,7 @@ def asked_of(model: Model, texts: Sequence[str]) -> list[Known]:
                 given = whole.copy()
                 given[masked] = mask_id
                 query = context.query(given.tolist(), masked.tolist(), head)
-                found.append(Known(query, whole[masked], weight))
+                found.append(KnownQuery(query, whole[masked], weight))
     if not found:
         raise InputError("没有可用于校准的文本。", "There is no text to fit the gate on.")
     return found
@@ -144,7 +144,7 @@ def asked_of(model: Model, texts: Sequence[str]) -> list[Known]:
 def evidence_of(
     model: Model,
     memories: Sequence[Phrases],
-    asked: Sequence[Known],
+    asked: Sequence[KnownQuery],
     progress: Callable[[float], object] = float,
 ) -> list[Masks]:
     """What each table of some memories, one after the other, has for the masks of queries."""
@@ -164,7 +164,7 @@ def evidence_of(
     return [Masks.joined(parts) for parts in found]
 
 
-def _masks(asked: Known, beliefs: Beliefs, found: Recalled) -> Masks:
+def _masks(asked: KnownQuery, beliefs: Beliefs, found: Recalled) -> Masks:
     rows, tokens = found.rows, found.tokens
     return Masks(
         row=rows,
