@@ -1,6 +1,6 @@
 """What memories of phrases do to answers: of a glossary, of nonsense, and the model's own.
 
-    python bench/remembered.py HELD_OUT_TEXT [--lines 2000] [--model BUNDLE] [--json FILE]
+    python -m bench.remembered HELD_OUT_TEXT [--lines 2000] [--model BUNDLE] [--json FILE]
 
 A document about made-up products is counted, and a blank of each name asked for; the same memory
 must leave other text as it was. A memory of the held-out text itself with its characters shuffled

@@ -12,7 +12,7 @@ from qingyu.phrases.build import build
 from qingyu.phrases.spool import Spool
 from qingyu.phrases.write import merge, write
 from qingyu.tasks.parts.words import LEAST_BOOST, Words, recalled
-from qingyu.text.phrases import Phrases, symbols
+from qingyu.text.phrases import Phrases, marks, symbols
 
 DOCUMENT = [
     "灵犀云枢是一台会写诗的机器，每天清晨把昨夜的月光写成句子。",
@@ -89,7 +89,7 @@ def test_rows_stay_probabilities(bare: Model, taught: Model) -> None:
     query = context.query(ids, [2], "fill-mask")
     (logits,) = taught.run([query])
     (evidence,) = recalled(context.phrases, symbols(context.tokenizer), [query])
-    words = Words(logits, evidence, symbols(context.tokenizer))
+    words = Words(logits, evidence, marks(context.tokenizer))
     assert words.probabilities().sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert np.allclose(np.exp(words.log_probabilities()), words.probabilities(), atol=1e-6)
     assert (words.log_probabilities() >= bare_log(logits) + LEAST_BOOST - 20).all()

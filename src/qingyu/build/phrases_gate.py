@@ -29,6 +29,7 @@ from qingyu.text.phrases import (
     Phrases,
     PhraseTable,
     Recalled,
+    marks,
     symbols,
 )
 
@@ -123,11 +124,11 @@ def asked_of(model: Model, texts: Sequence[str]) -> list[KnownQuery]:
         ids = np.array(tokenizer.tokens(text).ids[: context.room], np.int64)
         places = np.arange(number % APART, len(ids), APART)
         asked = [(ids, places, 1.0)]
-        marks = np.flatnonzero(np.concatenate([[True], codes[ids] == BOUNDARY, [True]]))
-        clauses = [at for at in range(len(marks) - 1) if marks[at + 1] - marks[at] - 1 in CLAUSE]
+        ends = np.flatnonzero(np.concatenate([[True], codes[ids] == BOUNDARY, [True]]))
+        clauses = [at for at in range(len(ends) - 1) if ends[at + 1] - ends[at] - 1 in CLAUSE]
         if clauses:
             chosen = clauses[number % len(clauses)]
-            clause = ids[marks[chosen] : marks[chosen + 1] - 1]
+            clause = ids[ends[chosen] : ends[chosen + 1] - 1]
             asked.append((clause, np.array([len(clause) - 1]), CLAUSE_WEIGHT))
         for whole, masked, weight in asked:
             masked = masked[[not tokenizer.is_special(i) for i in whole[masked].tolist()]]
@@ -150,13 +151,13 @@ def evidence_of(
     """What each table of some memories, one after the other, has for the masks of queries."""
     tables = [table for memory in memories for table in memory.tables]
     found: list[list[Masks]] = [[] for _ in tables]
-    codes = symbols(model.tokenizer)
+    codes, apart = symbols(model.tokenizer), marks(model.tokenizer)
     for first in range(0, len(asked), BATCH):
         part = asked[first : first + BATCH]
         queries = [one.query for one in part]
         known = recalled(memories, codes, queries)
         for one, logits, evidence in zip(part, model.run(queries), known, strict=True):
-            beliefs = Beliefs(logits, codes)
+            beliefs = Beliefs(logits, apart)
             of_table = {id(items.gate): items.found for items in evidence}
             for masks, table in zip(found, tables, strict=True):
                 masks.append(_masks(one, beliefs, of_table.get(id(table.gate), NOTHING)))

@@ -68,6 +68,12 @@ def symbols(tokenizer: Tokenizer) -> Codes:
     return found
 
 
+@lru_cache(maxsize=8)
+def marks(tokenizer: Tokenizer) -> IntArray:
+    """The tokens that are BOUNDARY in a context, int64 [n]."""
+    return np.flatnonzero(symbols(tokenizer) == BOUNDARY)
+
+
 def squeezed(codes: Codes) -> tuple[Codes, IntArray]:
     """Symbols [n] with one boundary in place of several and REACH more at either end; and where
     each symbol of the input is now, int64 [n]."""

@@ -29,12 +29,12 @@ from qingyu.numbers import Doubles, FloatArray, IntArray, log_softmax, softmax
 from qingyu.query import Query, Steps
 from qingyu.tasks.context import Context
 from qingyu.text.phrases import (
-    BOUNDARY,
     FEATURES,
     Codes,
     Phrases,
     Recalled,
     context_keys,
+    marks,
     squeezed,
     symbols,
 )
@@ -42,6 +42,7 @@ from qingyu.text.phrases import (
 LEAST_LOG_P = -14.0
 LOG_P_SCALE = 0.1
 LEAST_BOOST, MOST_BOOST = -8.0, 18.0
+LEAST_SHARE = 1e-30  # of all words, where a model is sure of a mark
 NOTABLE = 0.1  # nats by which a token is raised before it counts as remembered
 
 
@@ -54,15 +55,18 @@ class Beliefs:
     marks:    float64 [masks], the probability of punctuation
     """
 
-    def __init__(self, logits: FloatArray, symbols: Codes) -> None:
-        """logits: float32 [masks, vocabulary]; `symbols` tell words from punctuation."""
+    def __init__(self, logits: FloatArray, marks: IntArray) -> None:
+        """logits: float32 [masks, vocabulary]; marks: the tokens that are punctuation."""
         self.logits = logits
-        words = logits.copy()
-        words[:, np.flatnonzero(symbols == BOUNDARY)] = -np.inf
-        self.totals = log_sums(logits)
-        self.of_words = log_sums(words)
-        self.p_max = np.exp(words.max(axis=1) - self.of_words)
-        self.marks = -np.expm1(np.minimum(self.of_words - self.totals, 0.0))
+        top = logits.max(axis=1)
+        shares = np.exp(logits - top[:, None])
+        every = shares.sum(axis=1, dtype=np.float64)
+        shares[:, marks] = 0
+        words = np.maximum(shares.sum(axis=1, dtype=np.float64), LEAST_SHARE)
+        self.totals = top + np.log(every)
+        self.of_words = top + np.log(words)
+        self.p_max = shares.max(axis=1) / words
+        self.marks = 1 - words / every
 
     def log_p(self, rows: IntArray, tokens: IntArray) -> Doubles:
         """Natural logarithms of the probabilities of tokens at masks, float64 [n]."""
@@ -78,13 +82,6 @@ class Beliefs:
         return found
 
 
-def log_sums(logits: FloatArray) -> Doubles:
-    """The log of the sum of exponentials of each row, float64 [rows]."""
-    top = logits.max(axis=1)
-    sums = np.exp(logits - top[:, None]).sum(axis=1, dtype=np.float64)
-    return np.asarray(top + np.log(sums))
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What one table of a memory has for the masks of a query, and the gate to weigh it by."""
@@ -92,11 +89,10 @@ class Evidence:
     found: Recalled
     gate: FloatArray
 
-    def boosts(self, beliefs: Beliefs) -> Doubles:
-        """What each item adds, float64 [n]."""
-        weights = self.gate[self.found.sizes - 1, self.found.trusts].astype(np.float64)
-        features = beliefs.features(self.found.rows, self.found.tokens)
-        return np.asarray((weights * features).sum(axis=1))
+    @property
+    def weights(self) -> FloatArray:
+        """What the gate weighs each item's features by, float32 [n, FEATURES]."""
+        return self.gate[self.found.sizes - 1, self.found.trusts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +101,12 @@ class Words:
 
     logits:   float32 [masks, vocabulary]
     evidence: what memories have for these masks
-    symbols:  `qingyu.text.phrases.symbols` of the vocabulary, where there is evidence
+    marks:    the tokens that are punctuation, int64 [n], where there is evidence
     """
 
     logits: FloatArray
     evidence: tuple[Evidence, ...] = ()
-    symbols: Codes = field(default_factory=lambda: np.zeros(0, np.uint64))
+    marks: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def probabilities(self) -> FloatArray:
         """float32 [masks, vocabulary]; each row adds up to 1."""
@@ -145,18 +141,20 @@ class Words:
     def _raised(self) -> tuple[IntArray, IntArray, Doubles, Doubles]:
         """(mask, token, boost) of every token with evidence, and for each mask the log of the sum
         of all probabilities once they are raised."""
-        width = self.logits.shape[1]
-        beliefs = Beliefs(self.logits, self.symbols)
-        keys, boosts = [], []
-        for one in self.evidence:
-            places, tokens = one.found.rows, one.found.tokens
-            summed, items = np.unique(places * width + tokens, return_inverse=True)
-            each = np.bincount(items, one.boosts(beliefs), len(summed))
-            keys.append(summed)
-            boosts.append(np.clip(each, LEAST_BOOST, MOST_BOOST))
-        joined, of_joined = np.unique(np.concatenate(keys), return_inverse=True)
-        most = np.full(len(joined), -np.inf)
-        np.maximum.at(most, of_joined, np.concatenate(boosts))
+        width, tables = self.logits.shape[1], len(self.evidence)
+        beliefs = Beliefs(self.logits, self.marks)
+        rows = np.concatenate([one.found.rows for one in self.evidence])
+        tokens = np.concatenate([one.found.tokens for one in self.evidence])
+        weights = np.concatenate([one.weights for one in self.evidence])
+        owner = np.repeat(np.arange(tables), [len(one.found.rows) for one in self.evidence])
+        pieces = (weights * beliefs.features(rows, tokens)).sum(axis=1)
+        keys = (rows * width + tokens) * tables + owner
+        order = np.argsort(keys, kind="stable")
+        keys, first = keys[order], beginnings(keys[order])
+        each = np.clip(np.add.reduceat(pieces[order], first), LEAST_BOOST, MOST_BOOST)
+        joined = keys[first] // tables
+        first = beginnings(joined)
+        joined, most = joined[first], np.maximum.reduceat(each, first)
         places, tokens = np.divmod(joined, width)
         gained = np.exp(beliefs.log_p(places, tokens)) * np.expm1(most)
         sums = np.log1p(np.bincount(places, gained, len(self.logits)))
@@ -168,9 +166,9 @@ def ask_words(context: Context, queries: Sequence[Query]) -> Steps[list[Words]]:
     answers = yield list(queries)
     if not context.phrases or not queries:
         return [Words(logits) for logits in answers]
-    table = symbols(context.tokenizer)
-    evidence = recalled(context.phrases, table, queries)
-    return [Words(logits, found, table) for logits, found in zip(answers, evidence, strict=True)]
+    evidence = recalled(context.phrases, symbols(context.tokenizer), queries)
+    apart = marks(context.tokenizer)
+    return [Words(logits, found, apart) for logits, found in zip(answers, evidence, strict=True)]
 
 
 def recalled(
@@ -183,6 +181,9 @@ def recalled(
     evidence: list[list[Evidence]] = [[] for _ in queries]
     for memory in memories:
         for one, items in zip(memory.tables, memory.recall(keys), strict=True):
+            if len(queries) == 1 and len(items.rows):
+                evidence[0].append(Evidence(items, one.gate))
+                continue
             of_query = np.searchsorted(ends, items.rows, side="right")
             for number in np.unique(of_query).tolist():
                 own = of_query == number
@@ -190,6 +191,11 @@ def recalled(
                 part = Recalled(rows, items.tokens[own], items.sizes[own], items.trusts[own])
                 evidence[number].append(Evidence(part, one.gate))
     return [tuple(one) for one in evidence]
+
+
+def beginnings(values: IntArray) -> IntArray:
+    """Where runs of equal values begin, int64 [runs]."""
+    return np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
 
 
 def mask_keys(symbols: Codes, queries: Sequence[Query]) -> Codes:
