@@ -6,10 +6,12 @@ place in what it is read as. The table beside this file is made by `training/scr
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+COMPATIBILITY = range(0xF900, 0xFB00)  # ideographs that stand for others
 TABLE = Path(__file__).with_suffix(".tsv")
 
 
@@ -43,6 +45,10 @@ class Scripts:
             if not line.startswith("#"):
                 *kind, from_, to = line.split("\t")
                 (kinds[kind[0]] if kind else simplified)[from_] = to
+        for char in map(chr, COMPATIBILITY):
+            form = unicodedata.normalize("NFKC", char)
+            if form in simplified:
+                simplified[char] = simplified[form]
         return cls(simplified, traditional, pairs)
 
     @cached_property
