@@ -31,6 +31,7 @@ SHOTS: dict[str, tuple[str, dict[str, object]]] = {
     "page": ("fill-mask", {}),
     "page.en": ("fill-mask", {"locale": "en"}),
     "fill-mask-dark": (f"fill-mask?text={MASKS}", DARK),  # type: ignore[dict-item]
+    "check": ("check", {}),
     "zero-shot": ("zero-shot", {}),
     "classify": ("classify", {}),
     "similarity": (f"similarity?text={RANKING}", {}),

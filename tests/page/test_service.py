@@ -10,7 +10,10 @@ from playwright.sync_api import Page, expect
 
 from qingyu.bundle import find
 from qingyu.errors import ModelNotFoundError
+from qingyu.jobs.documents import read_document
 from tests.support.process import served
+
+from .essay import essay
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -109,3 +112,25 @@ def test_a_pasted_document_is_known_at_once(
         page.get_by_role("button", name="忘掉").click()
         expect(page.get_by_role("switch", name="我的词句")).to_have_count(0)
         expect(first).not_to_contain_text("记得")
+
+
+def test_an_essay_is_proofread(page: Page, service: str, tmp_path: Path) -> None:
+    """Two thousand characters with twenty mistakes, opened as a file: most are mended at once,
+    nothing else is touched, and the Word document that is saved says the same."""
+    pytest.importorskip("lxml")
+    written, meant = essay()
+    page.goto(f"{service}#/check")
+    upload = {"name": "作文.txt", "mimeType": "text/plain", "buffer": written.encode()}
+    page.set_input_files("input[type=file]", files=[upload])
+    status = page.locator("view-check:not([aria-busy]) .status")
+    expect(status).to_contain_text(f"读完 {written.count(chr(10)) + 1} 段", timeout=60_000)
+    page.get_by_role("button", name="全部采纳").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="下载 Word").click()
+    assert waiting.value.suggested_filename == "作文.docx"
+    path = tmp_path / "out.docx"
+    waiting.value.save_as(path)
+    found = list(read_document(path).paragraphs.values())
+    lines = list(zip(written.split("\n"), meant.split("\n"), found, strict=True))
+    assert sum(wrong != right == now for wrong, right, now in lines) >= 14
+    assert [now for wrong, right, now in lines if wrong == right != now] == []
