@@ -148,7 +148,7 @@ def test_frames() -> None:
     pytest.importorskip("pandas")
     assert list(NAMES.to_frame()["label"]) == ["PER", "LOC"]
     frame = qingyu.to_frame([NAMES, NAMES])
-    assert frame.shape == (4, 7)
+    assert frame.shape == (4, 8)
     assert list(frame["entities_text"]) == ["王小明", "北京"] * 2
 
 
@@ -196,4 +196,9 @@ def test_a_notebook_shows_some_of_what_is_long() -> None:
 
 def test_results_stay_plain_json() -> None:
     """What a notebook needs added no field."""
-    assert set(json.loads(json.dumps(NAMES.to_dict()))) == {"text", "entities", "truncated"}
+    assert set(json.loads(json.dumps(NAMES.to_dict()))) == {
+        "text",
+        "entities",
+        "truncated",
+        "converted",
+    }

@@ -14,7 +14,14 @@ from qingyu.numbers import log_softmax, softmax
 from qingyu.query import Query
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-HEADS: dict[str, Any] = json.loads((GOLDEN / "default-heads.json").read_text("utf-8"))
+# Of the checkpoint's heads those that the bundle still has; ner now has layers of its own, which
+# tests/build/test_branches.py compares with the reference.
+HEADS: dict[str, Any] = {
+    name: head
+    for name, head in json.loads((GOLDEN / "default-heads.json").read_text("utf-8")).items()
+    if name != "ner"
+}
+TEMPERATURES = {"similar": 1.7, "sentiment": 1.25}  # by which the bundle divides their logits
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +89,8 @@ def test_heads_agree(model: Model, head: str) -> None:
         types = np.array(case["token_type_ids"], np.int64)
         found.append(model.run([Query(ids, types, places, head)])[0])
         expected.append(np.array(case["logits"], np.float32).reshape(found[-1].shape))
-    p, q = softmax(np.concatenate(expected)), softmax(np.concatenate(found))
+    logits = np.concatenate(expected) / TEMPERATURES.get(head, 1.0)
+    p, q = softmax(logits), softmax(np.concatenate(found))
     assert list(model.manifest.heads[head].labels) == HEADS[head]["labels"]
     assert np.abs(p - q).mean() <= 0.01
     two_best = np.sort(p, axis=1)[:, -2:]

@@ -80,12 +80,12 @@ def test_labels_are_parsed_with_care() -> None:
 
 def test_names_stay_whole(model: Model) -> None:
     """What a doubtful label tore apart under "simple" is one name by default."""
-    text = "王小明上周从北京大学毕业，去了深圳工作。"
+    text = "欧阳娜娜从联合利华公司辞职后，去了乌鲁木齐生活。"
     whole = model.token_classification(text)
     assert whole == model.token_classification(text, aggregation_strategy="viterbi")
-    assert [one.text for one in whole.entities] == ["王小明", "北京大学", "深圳"]
+    assert [one.text for one in whole.entities] == ["欧阳娜娜", "联合利华公司", "乌鲁木齐"]
     torn = model.token_classification(text, aggregation_strategy="simple")
-    assert len(torn.entities) == 4
+    assert len(torn.entities) > 3
 
 
 @pytest.mark.parametrize(

@@ -370,4 +370,4 @@ def test_a_task_nobody_knows_is_told(model: Model) -> None:
         model.steps("score", "好", colour="red")
     with pytest.raises(InputError):
         model.steps("score")
-    assert model.tasks == list(registry.TASKS)[: len(model.tasks)]
+    assert model.tasks == [name for name in registry.TASKS if name != "text2text-generation"]

@@ -73,4 +73,4 @@ def test_what_it_cannot_do(tiny: Tiny) -> None:
             model.text2text("好", **wrong)  # type: ignore[arg-type]
     with pytest.raises(TaskNotSupportedError):
         tiny("bert-nli").text2text("好")
-    assert model.tasks == ["fill-mask", "feature-extraction", "text2text-generation"]
+    assert model.tasks == ["fill-mask", "feature-extraction", "text2text-generation", "search"]
