@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -129,27 +129,6 @@ def test_a_full_queue_is_429_with_a_time_to_return(tmp_path: Path) -> None:
             running.model.gate.set()
             codes = {one.result().status_code for one in asked}
         assert codes == {200, 429}
-
-
-def test_a_full_service_reads_no_body(tmp_path: Path) -> None:
-    """While nobody is let in, a request is refused unread: even what is no JSON is told 429."""
-    settings = fake_settings(tmp_path, max_queue_tokens=16, max_batch_tokens=16)
-    with serving(settings) as running, running.client() as client:
-        running.model.entered.clear()
-        running.model.gate.clear()
-        kind = {"content-type": "application/json"}
-        assert client.post("/v1/fill-mask", content=b"{", headers=kind).status_code == 400
-        with ThreadPoolExecutor(64) as pool:
-            asked = [
-                pool.submit(client.post, "/v1/fill-mask", json={"text": f"{n:02}{SENTENCE}"})
-                for n in range(64)
-            ]
-            assert running.model.entered.wait(10)
-            until(lambda: any(one.done() for one in asked))
-            refused = client.post("/v1/fill-mask", content=b"{", headers=kind)
-            running.model.gate.set()
-            wait(asked)
-        assert refused.status_code == 429
 
 
 def test_a_deadline_is_503(tmp_path: Path) -> None:

@@ -12,14 +12,9 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from qingyu.web.state import state_of
-
 
 class Direct:
-    """An ASGI layer: a POST to one of `routes` goes to its endpoint, the rest to `app`.
-
-    Raises OverloadedError, before a byte of the body is read, while the service is full.
-    """
+    """An ASGI layer: a POST to one of `routes` goes to its endpoint, the rest to `app`."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         self.app = app
@@ -31,7 +26,5 @@ class Direct:
             await self.app(scope, receive, send)
             return
         scope["route"] = route
-        # Where nobody is let in, nothing is read either: what refusing costs, others wait for.
-        state_of(scope).service.scheduler.check_room()
         response = await route.endpoint(Request(scope, receive))
         await response(scope, receive, send)
