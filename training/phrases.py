@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import qingyu
-from qingyu.build.phrases_gate import Known, Masks, asked_of, evidence_of, regated
+from qingyu.build.phrases_gate import KnownQuery, Masks, asked_of, evidence_of, regated
 from qingyu.model import Model
 from qingyu.phrases.attach import attach
 from qingyu.phrases.build import Counting, build
@@ -88,7 +88,7 @@ def fit(model: Model, memory: Phrases, held_out: Path) -> list[PhraseTable]:
     return tables
 
 
-def cloze(model: Model) -> Iterator[Known]:
+def cloze(model: Model) -> Iterator[KnownQuery]:
     """The items that tuning may look at; of two masks the first with both, then the second with the
     first filled in, as they are filled together."""
     tokenizer, context = model.tokenizer, model.context
@@ -97,7 +97,7 @@ def cloze(model: Model) -> Iterator[Known]:
             ids = list(tokenizer.tokens(item.text).ids)
             places = [at for at, one in enumerate(ids) if one == tokenizer.mask_id]
             for place, answer in zip(places, tokenizer.tokens(item.answers[0]).ids, strict=True):
-                yield Known(
+                yield KnownQuery(
                     context.query(ids, [place], "fill-mask"), np.array([answer], np.int64), 1.0
                 )
                 ids[place] = answer

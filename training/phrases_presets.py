@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import qingyu
-from qingyu.build.phrases_gate import Known, Masks, asked_of, evidence_of, fitted
+from qingyu.build.phrases_gate import KnownQuery, Masks, asked_of, evidence_of, fitted
 from qingyu.model import Model
 from qingyu.numbers import FloatArray
 from qingyu.phrases.build import build
@@ -86,7 +86,7 @@ def counted(model: Model, path: Path, phrases: Sequence[str]) -> Phrases:
     return Phrases(path)
 
 
-def phrases_of(model: Model, asked: Sequence[Known], rng: random.Random) -> list[str]:
+def phrases_of(model: Model, asked: Sequence[KnownQuery], rng: random.Random) -> list[str]:
     """Phrases around half the masks."""
     surfaces = model.tokenizer.surfaces
     found = []
@@ -102,8 +102,8 @@ def phrases_of(model: Model, asked: Sequence[Known], rng: random.Random) -> list
 
 
 def names_of(
-    model: Model, asked: Sequence[Known], rng: random.Random
-) -> tuple[list[str], list[Known]]:
+    model: Model, asked: Sequence[KnownQuery], rng: random.Random
+) -> tuple[list[str], list[KnownQuery]]:
     """Names that nobody has heard of, put around a mask of some texts in place of what stood there:
     characters drawn at random."""
     surfaces = model.tokenizer.surfaces
@@ -120,7 +120,7 @@ def names_of(
             ids[one.query.positions] = model.tokenizer.mask_id
             query = replace(one.query, input_ids=ids, positions=np.array([place], np.int64))
             names.append("".join(surfaces[i] for i in name))
-            found.append(Known(query, np.array([right], np.int64), 1.0))
+            found.append(KnownQuery(query, np.array([right], np.int64), 1.0))
     return names, found
 
 
