@@ -152,6 +152,17 @@ def rewrite(body: Answer, text: str) -> Answer:
     return {"text": text, "generated_text": text[::-1]}
 
 
+def exercise(body: Answer, text: str) -> Answer:
+    """棵 is the only word that is blanked."""
+    choices = ["张", "棵", "条", "匹"][: body.get("choices", 4)] if body["choices"] > 1 else []
+    items = [
+        {"number": 1, "start": m.start(), "end": m.end(), "kind": "measures", "answer": "棵",
+         "choices": choices, "probability": 0.9}
+        for m in list(re.finditer("棵", text))[:1]
+    ]  # fmt: skip
+    return {"text": text, "blanked": text.replace("棵", "（1）____", 1), "items": items}
+
+
 TASKS = {
     "fill-mask": fill_mask,
     "zero-shot-classification": zero_shot,
@@ -161,6 +172,7 @@ TASKS = {
     "score": score,
     "check": check,
     "text2text-generation": rewrite,
+    "exercise": exercise,
 }
 MODEL = {
     "name": "qingyu-small-zh",

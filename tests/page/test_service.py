@@ -31,7 +31,7 @@ def service() -> Iterator[str]:
 
 def test_what_it_is_all_about(page: Page, service: str) -> None:
     """The sentence of the README, typed: 「好」 leads, and clicking it completes the sentence."""
-    page.goto(service)
+    page.goto(f"{service}#/fill-mask")
     page.get_by_role("textbox").fill("今天天气真[MASK]啊，适合出去玩。")
     first = page.locator("qy-bars li").first
     expect(first).to_contain_text("好")
@@ -41,7 +41,7 @@ def test_what_it_is_all_about(page: Page, service: str) -> None:
 
 def test_words_and_whole_fillings(page: Page, service: str) -> None:
     """Two blanks become a word, and four become the idiom of the lexicon that fits."""
-    page.goto(service)
+    page.goto(f"{service}#/fill-mask")
     page.get_by_role("button", name="[MASK][MASK]大学位于北京").click()
     expect(page.locator(".sentence")).to_have_text("北京大学位于北京。")
     page.get_by_role("button", name="真是个[MASK]").click()
@@ -54,7 +54,7 @@ def test_words_and_whole_fillings(page: Page, service: str) -> None:
 
 def test_every_task_answers(page: Page, service: str) -> None:
     """Each view shows an answer of the default model to its own first example."""
-    page.goto(service)
+    page.goto(f"{service}#/fill-mask")
     seen = {
         "zero-shot": ("qy-bars li", "体育"),
         "classify": ("qy-bars li", "正面"),
@@ -99,7 +99,7 @@ def test_a_pasted_document_is_known_at_once(
     """Teach it a text in the box, and the next answer has its word and says that it remembers."""
     folder = tmp_path_factory.mktemp("phrases")
     with served("--phrases", str(folder)) as running:
-        page.goto(running.address)
+        page.goto(f"{running.address}#/fill-mask")
         page.get_by_text("教它你的词句").click()
         box = page.get_by_role("textbox", name="教它你的词句")
         box.fill("灵犀云枢启动以后，右上角的指示灯会变成绿色。\n请先关闭灵犀云枢，再拔掉电源线。")

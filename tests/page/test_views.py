@@ -33,7 +33,7 @@ def test_zero_shot(page: Page, standin: StandIn) -> None:
     page.get_by_role("textbox", name="自己写句式").fill("这是{}。")
     expect(page.locator("qy-code")).to_be_visible()
     page.wait_for_function("() => location.hash.includes('template')")
-    page.get_by_role("button", name="预测").click()
+    page.get_by_role("button", name="归类").click()
     expect(page.locator("qy-bars li")).to_have_count(5)
     body = last(standin, "zero-shot-classification")
     assert body["candidate_labels"] == ["财经", "科技", "娱乐", "教育", "快递"]
@@ -138,7 +138,7 @@ def test_a_long_text_to_score_waits_for_the_button(page: Page, standin: StandIn)
     page.wait_for_function("() => location.hash.length > 400")
     page.evaluate("() => new Promise((done) => setTimeout(done, 400))")
     assert standin.asked == []
-    page.get_by_role("button", name="预测").click()
+    page.get_by_role("button", name="打分").click()
     expect(page.locator(".heat")).to_have_count(161)
 
 
@@ -148,7 +148,7 @@ def test_text_to_text_waits_for_the_button(page: Page, standin: StandIn) -> None
     page.get_by_role("textbox").fill("甲乙丙")
     page.wait_for_function("() => location.hash.includes('text')")
     assert not [task for task, _ in standin.asked if task == "text2text-generation"]
-    page.get_by_role("button", name="预测").click()
+    page.get_by_role("button", name="写").click()
     expect(page.locator(".answer .sentence")).to_have_text("丙乙甲")
 
 
@@ -158,14 +158,14 @@ def test_only_what_models_offer_is_shown(page: Page, standin: StandIn) -> None:
     page.goto(f"{standin.url}#/entities")
     expect(page.get_by_role("heading", level=1)).to_have_text("填空")
     links = page.get_by_role("navigation").get_by_role("link")
-    expect(links).to_have_text(["填空", "通顺与纠错", "文件", "模型", "实时"])
+    expect(links).to_have_text(["开始", "填空", "通顺与纠错", "文件", "模型", "实时"])
 
 
 def test_the_last_link_wins(page: Page, standin: StandIn) -> None:
     """A view that arrives after one has gone on to another does not take its place."""
     held: list[Route] = []
     page.route("**/views/zero-shot.js", lambda route: held.append(route))
-    page.goto(standin.url)
+    page.goto(f"{standin.url}#/fill-mask")
     expect(page.locator("qy-bars li")).to_have_count(5)
     with page.expect_request("**/views/zero-shot.js"):
         page.get_by_role("link", name="零样本分类").click()
@@ -180,7 +180,7 @@ def test_the_last_link_wins(page: Page, standin: StandIn) -> None:
 def test_a_choice_of_models(page: Page, standin: StandIn) -> None:
     """With several models for a task one may be chosen, and the request names it."""
     standin.models = [dict(MODEL), {**MODEL, "name": "other"}]
-    page.goto(standin.url)
+    page.goto(f"{standin.url}#/fill-mask")
     page.get_by_role("combobox", name="模型").select_option("other")
     page.wait_for_function("() => !document.querySelector('[aria-busy]')")
     expect(page.locator("qy-bars li")).to_have_count(5)
@@ -226,7 +226,7 @@ def test_live_figures(page: Page, standin: StandIn) -> None:
 def test_history(page: Page, standin: StandIn) -> None:
     """What was asked can be found again, removed, cleared, and not kept at all."""
     page.clock.install()
-    page.goto(standin.url)
+    page.goto(f"{standin.url}#/fill-mask")
     for text in ("山[MASK]", "水[MASK]"):
         page.get_by_role("textbox").fill(text)
         page.clock.run_for(400)
@@ -252,7 +252,7 @@ def test_history(page: Page, standin: StandIn) -> None:
 def test_text_is_never_markup(page: Page, standin: StandIn) -> None:
     """What looks like HTML, sent and come back, stays text."""
     bad = "<img src=x onerror=alert(1)>[MASK]"
-    page.goto(standin.url)
+    page.goto(f"{standin.url}#/fill-mask")
     page.get_by_role("textbox").fill(bad)
     expect(page.locator(".sentence")).to_have_text(bad.replace("[MASK]", "好"))
     assert page.locator("main img").count() == 0

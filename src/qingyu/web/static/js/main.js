@@ -13,9 +13,7 @@ const tools = document.getElementById("tools");
 const stage = document.getElementById("view");
 const banner = document.getElementById("banner");
 
-// Until the service has said what it offers, the first task stands for all.
-const shown = () =>
-  VIEWS.filter((v) => !v.task || api.offers(v.task) || (v === VIEWS[0] && get("models").length === 0));
+const shown = () => VIEWS.filter((v) => !v.task || api.offers(v.task));
 
 function drawNav() {
   const current = stage.dataset.view;
@@ -24,10 +22,10 @@ function drawNav() {
     if (views.length === 0) return [];
     const entry = (v) =>
       h("a", { href: `#/${v.id}`, "aria-current": v.id === current && "page" }, icon(v.id), t(`${v.id}.nav`));
-    return [h("p", { class: "nav-title" }, t(`nav.${name}`)), views.map(entry)];
+    return [name !== "first" && h("p", { class: "nav-title" }, t(`nav.${name}`)), views.map(entry)];
   };
   nav.setAttribute("aria-label", t("nav.label"));
-  replace(nav, group("tasks"), group("desk"));
+  replace(nav, group("first"), group("tasks"), group("desk"));
   nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 

@@ -4,8 +4,10 @@
 const view = (group, id, task) => ({ group, id, task, load: () => import(`./${id}.js`) });
 
 export const VIEWS = [
+  view("first", "start"),
   view("tasks", "fill-mask", "fill-mask"),
   view("tasks", "check", "check"),
+  view("tasks", "exercise", "exercise"),
   view("tasks", "zero-shot", "zero-shot-classification"),
   view("tasks", "classify", "text-classification"),
   view("tasks", "similarity", "sentence-similarity"),

@@ -143,7 +143,7 @@ export class TaskView extends HTMLElement {
       value: this.state.text,
     });
     replace(this.#choice, this.modelFields());
-    const go = button(t("run"), { kind: "primary", onclick: () => this.run({ asked: true }) });
+    const go = button(t(`${id}.run`), { kind: "primary", onclick: () => this.run({ asked: true }) });
     const share = copyButton(() => location.href, t("share"), "link");
     replace(
       this,
