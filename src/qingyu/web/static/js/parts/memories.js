@@ -11,8 +11,19 @@ const LONGEST_LINE = 20; // a text of short lines is a list of phrases
 class Memories extends HTMLElement {
   #used = new Set();
   #list = h("ul", { class: "memory-list" });
-  #text = h("textarea", { rows: 4, lang: "zh-CN", placeholder: t("memories.placeholder") });
-  #name = h("input", { type: "text", autocomplete: "off", value: t("memories.mine"), maxLength: 30 });
+  #text = h("textarea", {
+    class: "input",
+    rows: 4,
+    lang: "zh-CN",
+    placeholder: t("memories.placeholder"),
+  });
+  #name = h("input", {
+    class: "input",
+    type: "text",
+    autocomplete: "off",
+    value: t("memories.mine"),
+    maxLength: 30,
+  });
   #said = h("small", { role: "status" });
   #teach = button(t("memories.teach"), { onclick: () => this.#put() });
 
