@@ -36,7 +36,7 @@ def test_answers_as_one_types(page: Page, standin: StandIn) -> None:
 
 def test_converted_text_is_told(page: Page, standin: StandIn) -> None:
     """Where the model read a traditional text by its simplified form, the page says so."""
-    page.goto(standin.url)
+    page.goto(f"{standin.url}#/fill-mask")
     type_text(page, "天氣真[MASK]")
     expect(page.get_by_text("繁体文本，按简体形式读取。")).to_be_visible()
     type_text(page, "天真[MASK]")

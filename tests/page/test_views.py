@@ -148,7 +148,7 @@ def test_text_to_text_waits_for_the_button(page: Page, standin: StandIn) -> None
     page.get_by_role("textbox").fill("甲乙丙")
     page.wait_for_function("() => location.hash.includes('text')")
     assert not [task for task, _ in standin.asked if task == "text2text-generation"]
-    page.get_by_role("button", name="写").click()
+    page.get_by_role("button", name="写", exact=True).click()
     expect(page.locator(".answer .sentence")).to_have_text("丙乙甲")
 
 
