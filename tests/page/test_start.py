@@ -94,6 +94,7 @@ def test_an_exercise_is_made(page: Page, standin: StandIn) -> None:
     expect(sheet.locator(".sentence")).to_have_text("门口有一（1）____树。")
     expect(sheet).to_contain_text("A. 张")
     expect(sheet.locator(".key")).to_contain_text("B 棵")
+    expect(sheet.locator("ol").first).to_have_css("list-style-type", "decimal")
     page.get_by_role("switch", name="显示答案").uncheck()
     expect(sheet.locator(".key")).to_be_hidden()
     page.get_by_role("switch", name="成语", exact=True).uncheck()

@@ -156,7 +156,7 @@ def test_only_what_models_offer_is_shown(page: Page, standin: StandIn) -> None:
     """A task no model has is neither in the navigation nor behind its link."""
     standin.models = [{**MODEL, "tasks": ["fill-mask", "score"]}]
     page.goto(f"{standin.url}#/entities")
-    expect(page.get_by_role("heading", level=1)).to_have_text("填空")
+    expect(page.get_by_role("heading", level=1)).to_have_text("想做什么？")
     links = page.get_by_role("navigation").get_by_role("link")
     expect(links).to_have_text(["开始", "填空", "通顺与纠错", "文件", "模型", "实时"])
 
