@@ -38,9 +38,9 @@ def test_a_real_client_checks_and_corrects(embedded: Running) -> None:
         module = pytest.importorskip("language_tool_python")
         tool = module.LanguageTool("zh-CN", remote_server=f"http://127.0.0.1:{embedded.port}")
         try:
-            [found] = tool.check(TYPO)
-            assert (found.replacements[0], found.rule_id) == ("健", "QINGYU_SAME_SOUND")
-            assert tool.correct(TYPO) == "🙂他的身体一直很健康。"
+            [found] = tool.check("🙂今天天汽真好。")
+            assert (found.replacements[0], found.rule_id) == ("气", "QINGYU_SAME_SOUND")
+            assert tool.correct("🙂今天天汽真好。") == "🙂今天天气真好。"
             assert tool.check("他因为感冒，所以今天没有来上课。") == []
         finally:
             tool.close()

@@ -1,3 +1,4 @@
+// @ts-check
 // What people come for: each with a view, one worked example that is right, and the state that shows
 // it. tests/page/test_start.py asks the model for every one of them.
 const REVIEW = "房间很干净，前台也热情，下次还住这里。";
@@ -5,9 +6,24 @@ const NAMES = "王小明在北京大学读书。";
 const TICKET = "帮我订一张明天上午去上海的高铁票。";
 
 export const PURPOSES = [
-  { id: "check", task: "check", params: { text: "今天天汽真好，适合出去玩。" }, gives: "今天天气真好，适合出去玩。" },
-  { id: "fill-mask", task: "fill-mask", params: { text: "北京是中国的首[MASK]。" }, gives: "北京是中国的首都。" },
-  { id: "exercise", task: "exercise", params: { text: "家门口有一棵大树。" }, gives: "家门口有一（1）____大树。" },
+  {
+    id: "check",
+    task: "check",
+    params: { text: "今天天汽真好，适合出去玩。" },
+    gives: "今天天气真好，适合出去玩。",
+  },
+  {
+    id: "fill-mask",
+    task: "fill-mask",
+    params: { text: "北京是中国的首[MASK]。" },
+    gives: "北京是中国的首都。",
+  },
+  {
+    id: "exercise",
+    task: "exercise",
+    params: { text: "家门口有一棵大树。" },
+    gives: "家门口有一（1）____大树。",
+  },
   { id: "classify", task: "text-classification", params: { text: REVIEW }, gives: "正面" },
   {
     id: "zero-shot",

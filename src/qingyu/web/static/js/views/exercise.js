@@ -1,3 +1,4 @@
+// @ts-check
 // Exercises for a class: blanks in a text, choices, a key; to print or to take away as Markdown.
 import { button, field, h, replace, select, toggle } from "../dom.js";
 import { t } from "../i18n.js";
@@ -42,12 +43,18 @@ class Exercise extends TaskView {
       field(t("exercise.words"), own, t("exercise.words.note")),
       field(
         t("exercise.difficulty"),
-        select(LEVELS.map((one) => [one, t(`exercise.${one}`)]), difficulty, (v) => this.set({ difficulty: v })),
+        select(
+          LEVELS.map((one) => [one, t(`exercise.${one}`)]),
+          difficulty,
+          (v) => this.set({ difficulty: v }),
+        ),
       ),
       field(
         t("exercise.choices"),
-        select(["1", "2", "3", "4", "5", "6"].map((n) => [n, n === "1" ? t("exercise.none") : n]), choices, (v) =>
-          this.set({ choices: v }),
+        select(
+          ["1", "2", "3", "4", "5", "6"].map((n) => [n, n === "1" ? t("exercise.none") : n]),
+          choices,
+          (v) => this.set({ choices: v }),
         ),
       ),
     ];
@@ -63,7 +70,11 @@ class Exercise extends TaskView {
   answer(result) {
     this.#last = result;
     if (result.items.length === 0) return replace(this.out, hint(t("exercise.nothing")));
-    const key = h("section", { class: "key", hidden: !this.state.key }, this.#list(t("exercise.key"), this.#key()));
+    const key = h(
+      "section",
+      { class: "key", hidden: !this.state.key },
+      this.#list(t("exercise.key"), this.#key()),
+    );
     const show = (on) => {
       this.state.key = on;
       key.hidden = !on;
@@ -97,7 +108,16 @@ class Exercise extends TaskView {
   }
 
   #list(title, lines) {
-    return h("div", null, h("h2", { class: "minor" }, title), h("ol", null, lines.map((line) => h("li", null, line))));
+    return h(
+      "div",
+      null,
+      h("h2", { class: "minor" }, title),
+      h(
+        "ol",
+        null,
+        lines.map((line) => h("li", null, line)),
+      ),
+    );
   }
 
   #markdown() {

@@ -1,3 +1,4 @@
+// @ts-check
 // The first view: what one wants to do, each with an example that leads into its view.
 import * as api from "../api.js";
 import { h, icon, replace } from "../dom.js";
@@ -23,11 +24,20 @@ class Start extends HTMLElement {
     const shown = PURPOSES.filter(({ task }) => !task || !known || api.offers(task));
     replace(
       this,
-      h("div", { class: "view-head" }, h("div", null, h("h1", null, t("start.title")), h("p", null, t("start.about")))),
-      h("ul", { class: "purposes" }, shown.map((one) => h("li", null, this.#card(one)))),
+      h(
+        "div",
+        { class: "view-head" },
+        h("div", null, h("h1", null, t("start.title")), h("p", null, t("start.about"))),
+      ),
+      h(
+        "ul",
+        { class: "purposes" },
+        shown.map((one) => h("li", null, this.#card(one))),
+      ),
     );
   }
 
+  /** @param {{ id: string, params?: Record<string, any>, gives?: string }} purpose */
   #card({ id, params, gives }) {
     const example = params
       ? [
