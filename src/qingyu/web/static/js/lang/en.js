@@ -232,7 +232,7 @@ export default {
   "entity.SCENE": "Sight",
   "entity.TIME": "Time",
 
-  "score.nav": "Proofread",
+  "score.nav": "Fluency",
   "score.title": "Fluency and wrong characters",
   "score.run": "Score",
   "score.about": "How natural a sentence is, character by character; which look wrong, and what would fit.",
