@@ -4,13 +4,12 @@ opened anew when they change, and counted in the memory budget."""
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from qingyu.errors import InputError, MemoryBudgetError, PhrasesError
+from qingyu.errors import InputError, PhrasesError
 from qingyu.phrases.build import Counting, build
 from qingyu.phrases.spool import Spool
 from qingyu.phrases.write import write
@@ -18,12 +17,11 @@ from qingyu.text.phrases import Phrases
 from qingyu.text.tokenizer import Tokenizer
 
 from .errors import PhrasesDisabledError, PhrasesNotFoundError
+from .opened import MAX_NAME, Opened, is_plain, stamp_of
 from .registry import Registry
 
 ENDING = ".phrases"
-MAX_NAME = 100
 MAX_FILES = 1000
-Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -43,26 +41,21 @@ class PhraseStore:
     def __init__(self, folder: Path | None, most_bytes: int, registry: Registry) -> None:
         self.folder = folder
         self.most_bytes = most_bytes
-        self._registry = registry
-        self._open: OrderedDict[str, tuple[Stamp, Phrases]] = OrderedDict()
+        self._open: Opened[Phrases] = Opened(registry, "短语记忆", "phrase memory")
         self._lock = threading.Lock()
 
     def open(self, name: str) -> Phrases:
         """Raises PhrasesDisabledError, PhrasesNotFoundError, PhrasesError, MemoryBudgetError."""
         path = self._path(name)
         with self._lock:
-            stamp = _stamp(path)
-            known = self._open.get(name)
-            if known and known[0] == stamp:
-                self._open.move_to_end(name)
-                return known[1]
-            self._forget(name)
+            stamp = stamp_of(path)
+            if (known := self._open.unchanged(name, stamp)) is not None:
+                return known
             if stamp is None:
                 raise PhrasesNotFoundError(name)
-            self._make_room(stamp[1])
+            self._open.make_room(stamp[1])
             phrases = Phrases(path)
-            self._open[name] = stamp, phrases
-            self._registry.used += phrases.bytes
+            self._open.keep(name, stamp, phrases)
             return phrases
 
     def files(self) -> list[PhraseFile]:
@@ -76,7 +69,7 @@ class PhraseStore:
                 continue
             loaded = name in self._open
             try:
-                entries = len(self._open[name][1]) if loaded else len(Phrases(path))
+                entries = len(self._open[name]) if loaded else len(Phrases(path))
             except PhrasesError as error:
                 found.append(PhraseFile(name, size, None, loaded, error))
             else:
@@ -103,7 +96,7 @@ class PhraseStore:
         """Raises PhrasesNotFoundError."""
         path = self._path(name)
         with self._lock:
-            self._forget(name)
+            self._open.forget(name)
             try:
                 path.unlink()
             except FileNotFoundError:
@@ -144,26 +137,6 @@ class PhraseStore:
             partial.unlink(missing_ok=True)
         return PhraseFile(name, checked.bytes, len(checked), loaded=False)
 
-    def _make_room(self, need: int) -> None:
-        """Close those not asked for longest until `need` bytes fit. Requests under way keep what
-        they use, and it is gone when they are done."""
-        budget = self._registry.budget
-        if budget is None:
-            return
-        while self._open and self._registry.used + need > budget:
-            self._forget(next(iter(self._open)))
-        if self._registry.used + need > budget:
-            raise MemoryBudgetError(
-                f"短语记忆需要 {need >> 20} MB，内存预算 {budget >> 20} MB 容不下。",
-                f"The phrase memory needs {need >> 20} MB; the memory budget of {budget >> 20} MB "
-                "cannot hold it.",
-            )
-
-    def _forget(self, name: str) -> None:
-        known = self._open.pop(name, None)
-        if known:
-            self._registry.used -= known[1].bytes
-
     def _folder(self) -> Path:
         if self.folder is None:
             raise PhrasesDisabledError
@@ -172,8 +145,7 @@ class PhraseStore:
     def _path(self, name: str) -> Path:
         """Raises InputError unless `name` can be nothing but a file of the folder."""
         folder = self._folder()
-        plain = Path(name).name == name and not name.startswith(".") and name.isprintable()
-        if not plain or not 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME or "\\" in name:
+        if not is_plain(name):
             raise InputError(
                 f"短语记忆的名字应为 1 到 {MAX_NAME} 字节，不含斜杠，不以点开头。",
                 f"The name of a phrase memory has 1 to {MAX_NAME} bytes, no slash, no dot first.",
@@ -183,11 +155,3 @@ class PhraseStore:
 
 def _lines(text: str) -> list[str]:
     return [line for line in map(str.strip, text.splitlines()) if line]
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -7,27 +7,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
-from qingyu.errors import BundleError, InputError, MemoryBudgetError, QingyuError
+from qingyu.errors import BundleError, InputError, QingyuError
 
+from .opened import MAX_NAME, Opened, T, is_plain, stamp_of
 from .registry import Registry
 
-MAX_NAME = 100
 MAX_KEPT = 1000
-Stamp = tuple[int, int, int]
-
-
-class Sized(Protocol):
-    @property
-    def bytes(self) -> int: ...
-
-
-T = TypeVar("T", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -78,27 +68,21 @@ class Shelf(Generic[T]):
         self.kind = kind
         self.folder = folder
         self._read = read
-        self._registry = registry
-        self._open: OrderedDict[str, tuple[Stamp, T, int]] = OrderedDict()
+        self._open: Opened[T] = Opened(registry, kind.zh, kind.en)
         self._lock = threading.Lock()
 
     def open(self, name: str) -> T:
         """Raises NotKeptError, NotThereError, InputError, BundleError, MemoryBudgetError."""
         path = self.path(name)
         with self._lock:
-            stamp = _stamp(path / self.kind.mark)
-            known = self._open.get(name)
-            if known and known[0] == stamp:
-                self._open.move_to_end(name)
-                return known[1]
-            self._forget(name)
+            stamp = stamp_of(path / self.kind.mark)
+            if (known := self._open.unchanged(name, stamp)) is not None:
+                return known
             if stamp is None:
                 raise NotThereError(self.kind, name)
             found = self._read(path)
-            size = found.bytes
-            self._make_room(size)
-            self._open[name] = stamp, found, size
-            self._registry.used += size
+            self._open.make_room(found.bytes)
+            self._open.keep(name, stamp, found)
             return found
 
     def has(self, name: str) -> bool:
@@ -116,8 +100,7 @@ class Shelf(Generic[T]):
     def path(self, name: str) -> Path:
         """Raises InputError unless `name` can be nothing but a folder of this one; NotKeptError."""
         folder = self._folder()
-        plain = Path(name).name == name and not name.startswith(".") and name.isprintable()
-        if not plain or not 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME or "\\" in name:
+        if not is_plain(name):
             raise InputError(
                 f"名字应为 1 到 {MAX_NAME} 字节，不含斜杠，不以点开头。",
                 f"A name has 1 to {MAX_NAME} bytes, no slash, no dot first.",
@@ -138,7 +121,7 @@ class Shelf(Generic[T]):
         """Raises NotThereError, BundleError."""
         path = self.path(name)
         with self._lock:
-            self._forget(name)
+            self._open.forget(name)
             if not (path / self.kind.mark).is_file():
                 raise NotThereError(self.kind, name)
             try:  # whole, or not at all
@@ -148,35 +131,7 @@ class Shelf(Generic[T]):
                 why = error.strerror or str(error)
                 raise BundleError(f"无法删除：{why}。", f"Cannot remove: {why}.") from error
 
-    def _make_room(self, need: int) -> None:
-        """Close those not asked for longest until `need` bytes fit. Requests under way keep what
-        they use, and it is gone when they are done."""
-        budget = self._registry.budget
-        if budget is None:
-            return
-        while self._open and self._registry.used + need > budget:
-            self._forget(next(iter(self._open)))
-        if self._registry.used + need > budget:
-            raise MemoryBudgetError(
-                f"{self.kind.zh}需要 {need >> 20} MB，内存预算 {budget >> 20} MB 容不下。",
-                f"The {self.kind.en} needs {need >> 20} MB; the memory budget of "
-                f"{budget >> 20} MB cannot hold it.",
-            )
-
-    def _forget(self, name: str) -> None:
-        known = self._open.pop(name, None)
-        if known:
-            self._registry.used -= known[2]
-
     def _folder(self) -> Path:
         if self.folder is None:
             raise NotKeptError(self.kind)
         return self.folder
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

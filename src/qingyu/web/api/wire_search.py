@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from qingyu.service.calls import Call
-from qingyu.service.shelf import MAX_NAME
+from qingyu.service.opened import MAX_NAME
 
 from .wire import EachText, Strict, Text, Texts, each
 
