@@ -93,25 +93,30 @@ def test_a_file(page: Page, service: str) -> None:
     assert sum(right) > 285
 
 
-def test_a_pasted_document_is_known_at_once(
-    page: Page, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.fixture
+def teachable(tmp_path: Path) -> Iterator[str]:
+    """The address of a service that keeps phrases. Asked for before `page`, so that the page is
+    closed first: one still asking when the service goes would complain of a refused connection.
+    """
+    with served("--phrases", str(tmp_path)) as running:
+        yield running.address
+
+
+def test_a_pasted_document_is_known_at_once(teachable: str, page: Page) -> None:
     """Teach it a text in the box, and the next answer has its word and says that it remembers."""
-    folder = tmp_path_factory.mktemp("phrases")
-    with served("--phrases", str(folder)) as running:
-        page.goto(f"{running.address}#/fill-mask")
-        page.get_by_text("教它你的词句").click()
-        box = page.get_by_role("textbox", name="教它你的词句")
-        box.fill("灵犀云枢启动以后，右上角的指示灯会变成绿色。\n请先关闭灵犀云枢，再拔掉电源线。")
-        page.get_by_role("button", name="记住").click()
-        expect(page.get_by_role("switch", name="我的词句")).to_be_checked()
-        page.get_by_role("textbox", name="带有").fill("请先关闭灵犀云[MASK]，再拔掉电源线。")
-        first = page.locator("qy-bars li").first
-        expect(first).to_contain_text("枢")
-        expect(first).to_contain_text("记得")
-        page.get_by_role("button", name="忘掉").click()
-        expect(page.get_by_role("switch", name="我的词句")).to_have_count(0)
-        expect(first).not_to_contain_text("记得")
+    page.goto(f"{teachable}#/fill-mask")
+    page.get_by_text("教它你的词句").click()
+    box = page.get_by_role("textbox", name="教它你的词句")
+    box.fill("灵犀云枢启动以后，右上角的指示灯会变成绿色。\n请先关闭灵犀云枢，再拔掉电源线。")
+    page.get_by_role("button", name="记住").click()
+    expect(page.get_by_role("switch", name="我的词句")).to_be_checked()
+    page.get_by_role("textbox", name="带有").fill("请先关闭灵犀云[MASK]，再拔掉电源线。")
+    first = page.locator("qy-bars li").first
+    expect(first).to_contain_text("枢")
+    expect(first).to_contain_text("记得")
+    page.get_by_role("button", name="忘掉").click()
+    expect(page.get_by_role("switch", name="我的词句")).to_have_count(0)
+    expect(first).not_to_contain_text("记得")
 
 
 def test_an_essay_is_proofread(page: Page, service: str, tmp_path: Path) -> None:
