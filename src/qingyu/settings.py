@@ -5,6 +5,7 @@ Nothing is read at import; `Settings()` reads the environment when it is made.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from qingyu import bundle
 from qingyu.errors import SettingsError
 
 Names = Annotated[tuple[str, ...], NoDecode]
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -132,6 +134,17 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} 不是来源，应如 https://a.example，不带路径 / "
+                    f"{origin!r} is no origin such as https://a.example, without a path"
+                )
+        return tuple(map(str.lower, value))  # as browsers send them
+
     @property
     def has_keys(self) -> bool:
         return bool(self.api_keys) or self.api_keys_file is not None
@@ -144,6 +157,11 @@ class Settings(BaseSettings):
                 "或用 QINGYU_ALLOW_OPEN=1 明确允许 / "
                 f"listening on {self.host} opens the service to others: set API keys, "
                 "or allow it with QINGYU_ALLOW_OPEN=1"
+            )
+        if self.has_keys and "*" in self.cors_origins:
+            raise ValueError(
+                "有密钥时 QINGYU_CORS_ORIGINS 不能是 *：请逐个写明网站 / "
+                "with API keys QINGYU_CORS_ORIGINS may not be *: name the sites one by one"
             )
         return self
 

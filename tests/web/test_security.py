@@ -139,6 +139,43 @@ def test_an_origin_can_be_allowed(tmp_path: Path) -> None:
         assert "access-control-allow-origin" not in answer.headers
 
 
+def test_a_page_may_read_why_it_was_refused(tmp_path: Path) -> None:
+    """Refusals tell an allowed origin what they tell anyone; a page elsewhere reads nothing."""
+    settings = fake_settings(tmp_path, cors_origins="https://A.example", api_keys=LINES[0])
+    with serving(settings) as running, running.client() as client:
+        for origin, allowed in (("https://a.example", True), ("https://b.example", False)):
+            answer = client.post("/v1/fill-mask", json={}, headers={"origin": origin})
+            assert answer.status_code == 401
+            assert ("access-control-allow-origin" in answer.headers) is allowed
+            assert ("x-request-id" in answer.headers) is True
+
+
+def test_the_client_for_pages_is_there_for_every_page(client: httpx.Client) -> None:
+    """Its file and no other may be loaded as a module by whoever likes."""
+    headers = {"origin": "https://example.com"}
+    assert client.get("/client.js", headers=headers).headers["access-control-allow-origin"] == "*"
+    answer = client.get("/js/main.js", headers=headers)
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origins", ["a.example", "https://a.example/", "https://a.example/x", ""])
+def test_origins_are_written_as_browsers_send_them(origins: str) -> None:
+    """A path or a bare name would never match, and is refused; none at all is fine."""
+    if not origins:
+        assert Settings(cors_origins=origins).cors_origins == ()
+        return
+    with pytest.raises(SettingsError, match=r"https://a\.example"):
+        Settings(cors_origins=origins)
+
+
+def test_a_key_is_not_for_every_site() -> None:
+    """Where there are keys the sites are named; without keys the operator may say all."""
+    with pytest.raises(SettingsError, match="CORS"):
+        Settings(cors_origins="*", api_keys=LINES[0])
+    assert Settings(cors_origins="*").cors_origins == ("*",)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", ""])
 def test_others_are_not_served_without_a_key_unless_told_so(host: str) -> None:
     """Listening beyond this machine needs a key, or saying that none is wanted."""

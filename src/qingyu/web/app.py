@@ -167,7 +167,10 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_middleware(Direct, routes=[*tasks.routes, *routes.router.routes])
-    if settings.cors_origins:
+    if settings.traces:
+        app.add_middleware(Traced, tracer=tracer_from_environment())
+    app.add_middleware(Gate, keys=keys, origins=Origins.of(settings), metrics=metrics)
+    if settings.cors_origins:  # outside the gate: a page may read its refusals too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
@@ -175,9 +178,6 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
             allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
-    if settings.traces:
-        app.add_middleware(Traced, tracer=tracer_from_environment())
-    app.add_middleware(Gate, keys=keys, origins=Origins.of(settings), metrics=metrics)
     return app
 
 

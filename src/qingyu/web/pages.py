@@ -24,6 +24,8 @@ TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 WORTH_COMPRESSING = 600  # bytes
+# A module is given to other sites' pages only where it says so; this one has no secrets.
+FOR_EVERY_PAGE = "/client.js"
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,13 @@ class File:
     packed: bytes
     kind: str
     tag: str
+    for_every_page: bool = False
 
     def answer(self, request: Request) -> Response:
         """The file, compressed if the client can; 304 where it has this version already."""
         headers = {"etag": self.tag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        if self.for_every_page:
+            headers["access-control-allow-origin"] = "*"
         known = request.headers.get("if-none-match", "")
         if self.tag in known or known.strip() == "*":
             return Response(status_code=304, headers=headers)
@@ -59,7 +64,9 @@ def read_files(folder: Path = STATIC) -> dict[str, File]:
             if len(packed) > 0.9 * len(body):
                 packed = b""
             tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-            files[address.removesuffix("index.html")] = File(body, packed, TYPES[path.suffix], tag)
+            files[address.removesuffix("index.html")] = File(
+                body, packed, TYPES[path.suffix], tag, for_every_page=address == FOR_EVERY_PAGE
+            )
     return files
 
 
