@@ -150,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         head.thawed(args.bundle)
     model.set_dropout(0.0)
     head.train()
+    loop.cast_frozen(model.bert.encoder.layer)
     train(model, head, sentences, args)
 
 

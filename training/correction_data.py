@@ -22,7 +22,8 @@ from training.mistakes import Marked, Mistakes, aligned
 LONGEST = 126  # tokens of a text, special ones left out
 GROUP = 16  # batches sorted by length together
 QUIET = 0.3  # share of sentences that stay as they are
-REAL = 0.45  # share of sentences that people wrote with their mistakes
+REAL = 0.3  # share of sentences that people wrote with their mistakes
+AS_WRITTEN, PUT_RIGHT = 0.55, 0.08  # shares of those; the others get new mistakes
 TRADITIONAL = 0.03  # share of quiet sentences put into traditional characters
 ENDS = re.compile(r"(?<=[。！？；!?])")
 CLASSICAL = re.compile(r"^《.{1,60}》.{0,12}：|[兮矣哉焉]|^卷")  # never given mistakes
@@ -107,9 +108,10 @@ class Sentences:
         if self._real and rng.random() < REAL:
             wrong, right = self._real[int(rng.integers(len(self._real)))]
             chance = rng.random()
-            if chance < 0.75:
+            if chance < AS_WRITTEN:
                 return aligned(wrong, right)
-            return Marked(right) if chance < 0.82 else self._mistakes.make(right, rng)
+            quiet = chance < AS_WRITTEN + PUT_RIGHT
+            return Marked(right) if quiet else self._mistakes.make(right, rng)
         while True:
             line = self._files[int(rng.choice(len(self._files), p=self._shares))].draw(rng)
             classical = bool(CLASSICAL.search(line))

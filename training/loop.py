@@ -137,6 +137,14 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext()
 
 
+def cast_frozen(module: nn.Module) -> None:
+    """Weights that are not trained, kept in bf16 where `autocast` would cast them every step."""
+    if multiplies_bf16(next(module.parameters()).device):
+        for part in module.modules():
+            if isinstance(part, nn.Linear):
+                part.bfloat16()
+
+
 def compiled(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The function compiled on CUDA; on a CPU a short run would wait longer than it gains."""
     return torch.compile(function, dynamic=False) if device.type == "cuda" else function

@@ -32,7 +32,7 @@ HABITS = (
     "问间", "幕慕暮墓", "睛晴", "提题", "意义", "义议", "以意", "只支", "只止", "之知", "制治",
 )  # fmt: skip
 KINDS = ("habit", "sound", "near", "shape", "word", "twice", "missing")
-SHARES = (0.38, 0.24, 0.09, 0.12, 0.09, 0.04, 0.04)
+SHARES = (0.34, 0.24, 0.09, 0.14, 0.09, 0.05, 0.05)
 COUNTS = (0.55, 0.3, 0.15)  # one mistake, two, three
 FLAT = 0.6  # power of a character's frequency by which it is taken for another
 SAME_TONE = 2.5  # times likelier than another tone of the same syllable

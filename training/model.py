@@ -116,8 +116,20 @@ class SelfAttention(nn.Module):
         if trace is not None:
             trace.qkv.append((q, k, v))
         dropout = self.dropout if self.training else 0.0
-        mixed = nnf.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-        return mixed.transpose(1, 2).flatten(2)
+        return attended(q, k, v, mask, dropout).transpose(1, 2).flatten(2)
+
+
+def attended(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(H/N)) v, all [B, N, L, H/N]; `mask` is True where a position is seen.
+
+    Written out where bf16 is learnt on a CPU: the way back through PyTorch's fused attention takes
+    five times as long there (108 against 21 ms for 130 rows of 63 on a CPU with AMX).
+    """
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad:
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+        shares = torch.softmax(scores.masked_fill(~mask, -1e4), -1)
+        return nnf.dropout(shares, dropout, dropout > 0) @ v
+    return nnf.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
 
 
 class Output(nn.Module):
