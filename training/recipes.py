@@ -147,7 +147,7 @@ def asked(made: Example, source: str) -> Row:
 def entities(sets: Sequence[Dataset], rng: random.Random, most: int) -> Rows:
     rows = Rows()
     for dataset in (one for one in sets if one.task == "ner"):
-        for raw in capped(dataset, min(most, 24000), rng):
+        for raw in capped(dataset, min(most, 46000), rng):
             labels = {"ner": bio(raw["tags"], HEADS["ner"][0])}
             if dataset.name.startswith("cluener"):
                 labels["entities"] = tuple(FINE_LABELS.index(tag) for tag in raw["tags"])
