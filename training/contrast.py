@@ -127,7 +127,7 @@ APART = (opposite, negated, renumbered, exchanged, moved)
 
 def made(rng: random.Random) -> tuple[str, str, int]:
     """A pair out of nothing but names and frames: (a, b, 1 where they mean the same)."""
-    return rng.choice((_done, _given, _travelled, _greater, _warmer, _counted, _felt))(rng)
+    return rng.choice(FRAMES)(rng)
 
 
 def _turned(rng: random.Random, kind: str) -> tuple[str, str, str, str, int]:
@@ -186,6 +186,72 @@ def _felt(rng: random.Random) -> tuple[str, str, int]:
     verb = rng.choice(("喜欢", "讨厌", "认识", "想念", "等", "害怕", "羡慕"))
     very = "在" if verb == "等" else "" if verb == "认识" else "很"
     return f"{x}{verb}{y}", rng.choice((f"{one}{very}{verb}{two}", f"其实{one}{verb}{two}")), same
+
+
+def _won(rng: random.Random) -> tuple[str, str, int]:
+    x, y, one, two, same = _turned(rng, "person")
+    plain = f"{x}{rng.choice(('打败', '战胜', '赢', '击败'))}了{y}"
+    other = rng.choice((f"{two}输给了{one}", f"{two}败给了{one}", f"{two}输了，{one}赢了"))
+    return (plain, other, same) if rng.random() < 0.5 else (other, plain, same)
+
+
+def _asked(rng: random.Random) -> tuple[str, str, int]:
+    x, y, one, two, same = _turned(rng, "person")
+    what = rng.choice(("搬走", "早点来", "道歉", "签字", "让座", "还钱", "付钱", "先走", "帮忙"))
+    verbs = rng.sample(("让", "要", "叫", "请", "要求", "催"), 2)
+    return f"{x}{verbs[0]}{y}{what}", f"{one}{verbs[1]}{two}{what}", same
+
+
+def _stands(rng: random.Random) -> tuple[str, str, int]:
+    x, y = rng.sample(names("thing"), 2)
+    side, back = rng.sample(rng.choice((("左边", "右边"), ("前面", "后面"), ("上面", "下面"))), 2)
+    plain = f"{x}在{y}{side}"
+    kind = rng.randrange(4)
+    if kind == 0:
+        return plain, f"{y}在{x}{back}", 1
+    if kind == 1:
+        return plain, f"{y}的{side}是{x}", 1
+    return plain, f"{x}在{y}{back}" if kind == 2 else f"{y}在{x}{side}", 0
+
+
+def _written(rng: random.Random) -> tuple[str, str, int]:
+    """A number in characters and in digits."""
+    n, same = rng.randint(2, 99), rng.randrange(2)
+    m = n if same else rng.choice((n + 1, n + 10, max(2, n - 1)))
+    frame, unit = (
+        rng.choice(names("counted")),
+        rng.choice(("张", "个", "份", "天", "人", "块", "号")),
+    )
+    one, other = spoken(n, unit), str(m)
+    said = (frame.format(one + unit), frame.format(other + unit))
+    return (*(said if rng.random() < 0.5 else said[::-1]), same)
+
+
+def _not_not(rng: random.Random) -> tuple[str, str, int]:
+    who = rng.choice([*names("person"), "他", "她", "我", "他们"])
+    positive, negative = rng.choice(words("negated"))
+    rest = rng.choice(("", "", "这件事", "这个办法", "这样做"))
+    plain = f"{who}{positive}{rest}"
+    told = f"{who}{rng.choice(('并不是', '不是', '没有', '并非'))}{negative}{rest}"
+    return (told, plain, 1) if rng.random() < 0.5 else (told, f"{who}{negative}{rest}", 0)
+
+
+FRAMES = (
+    _done, _given, _travelled, _greater, _warmer, _counted, _felt, _won, _asked, _stands, _written,
+    _not_not,
+)  # fmt: skip
+
+
+def spoken(n: int, unit: str) -> str:
+    """A number from 2 to 99 in characters; 2 before a unit that counts is 两."""
+    tens, ones = divmod(n, 10)
+    if n == 2 and unit != "号":
+        return "两"
+    return (
+        ("" if tens < 2 else DIGITS[tens - 1])
+        + "十" * (tens > 0)
+        + (DIGITS[ones - 1] if ones else "")
+    )
 
 
 def pair(rows: list[tuple[str, str, int]], rng: random.Random) -> tuple[str, str, int]:

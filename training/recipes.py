@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,7 @@ PAIR_ROWS = {
     "lcqmc_devtest": 13000, "bq_devtest": 10000, "afqmc": 12000, "atec": 6000,
     "simclue_1w": 3000, "sts_b_zh": 3000,
 }  # fmt: skip
-RULED = 0.2  # pairs by rule, as a share of the labelled ones
+RULED = 0.8  # pairs by rule, as a share of the labelled ones
 REWORDED = 0.25  # of the pairs: the checkpoint has seen them as they are
 
 
@@ -93,7 +94,10 @@ def similar(sets: Sequence[Dataset], rng: random.Random, most: int) -> Rows:
     rows = Rows()
     plain = []
     for dataset in (one for one in sets if one.task == "pair"):
-        for raw in capped(dataset, min(most, PAIR_ROWS.get(dataset.name, 5000)), rng):
+        known = capped(dataset, min(most, PAIR_ROWS.get(dataset.name, 5000)), rng)
+        for a, b, label in followed([raw for raw in known if "label" in raw], rng):
+            rows.add(Row((a, b), {"similar": label}, f"{dataset.name}, followed"))
+        for raw in known:
             found = example("pair", raw)
             if found is not None:
                 label, texts = int(found.label), [raw["a"], raw["b"]]  # type: ignore[arg-type]
@@ -107,6 +111,35 @@ def similar(sets: Sequence[Dataset], rng: random.Random, most: int) -> Rows:
         a, b, label = contrast.pair(short, rng)
         rows.add(Row((a, b), {"similar": label}, "rules"))
     return rows
+
+
+def followed(rows: Sequence[dict[str, Any]], rng: random.Random) -> list[tuple[str, str, int]]:
+    """Pairs (a, c, label) that follow from labelled ones and are not among them: two texts that
+    mean the same as a third, and two of which one means the same as a third and the other does not.
+    No more that differ than that agree; a text is in three of each kind at most.
+    """
+    same: dict[str, list[str]] = {}
+    other: dict[str, list[str]] = {}
+    known = {frozenset((row["a"], row["b"])) for row in rows}
+    for row in rows:
+        kind = same if row["label"] == 1 else other
+        kind.setdefault(row["a"], []).append(row["b"])
+        kind.setdefault(row["b"], []).append(row["a"])
+    found: dict[int, list[tuple[str, str, int]]] = {0: [], 1: []}
+    times: Counter[tuple[str, int]] = Counter()
+    for middle, alike in same.items():
+        for label, others in ((1, alike), (0, other.get(middle, []))):
+            for a in alike:
+                for c in others:
+                    pair = frozenset((a, c))
+                    if len(pair) < 2 or pair in known:
+                        continue
+                    if max(times[a, label], times[c, label]) < 3:
+                        known.add(pair)
+                        times.update([(a, label), (c, label)])
+                        found[label].append((a, c, label))
+    few = min(len(one) for one in found.values())
+    return [*found[1], *rng.sample(found[0], few)]
 
 
 NLI_ROWS = {"cmnli_devtest": 11000, "cnli_ccl2018": 8000, "csnli_devtest": 8000}
