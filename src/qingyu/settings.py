@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     phrases: Path | None = Field(None, description="folder of phrase memories; none: no memories")
     max_phrases: ByteSize = Field(ByteSize(32 << 20), description="bytes of one phrase memory")
 
+    words: Path | None = Field(None, description="folder of word lists never suspected; none: none")
+
     # what clients teach
     heads: Path | None = Field(None, description="folder of taught heads; none: none are kept")
     indexes: Path | None = Field(None, description="folder of search indexes; none: no search")

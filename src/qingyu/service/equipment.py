@@ -1,4 +1,4 @@
-"""What calls may name besides the model: memories of phrases, taught heads, indexes."""
+"""What calls may name besides the model: memories of phrases, word lists, taught heads, indexes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 
 from qingyu import taught
 from qingyu.search.index import Index
-from qingyu.tasks import classification, search
+from qingyu.tasks import check, classification, search
 from qingyu.taught import Taught
 
 from .calls import Call
 from .phrases import PhraseStore
 from .registry import Registry
 from .shelf import HEADS, INDEXES, Shelf
+from .words import WordLists
+
+KEEP_LISTS = "keep_lists"  # a parameter of `check` that only a service has
 
 
 @dataclass(frozen=True)
@@ -22,22 +25,32 @@ class Equipment:
     """All that a service keeps for its clients, by name."""
 
     phrases: PhraseStore
+    words: WordLists
     heads: Shelf[Taught]
     indexes: Shelf[Index]
 
     @classmethod
     def of(
-        cls, phrases: PhraseStore, heads: Path | None, indexes: Path | None, registry: Registry
+        cls,
+        phrases: PhraseStore,
+        words: Path | None,
+        heads: Path | None,
+        indexes: Path | None,
+        registry: Registry,
     ) -> Equipment:
         return cls(
             phrases,
+            WordLists(words),
             Shelf(HEADS, heads, _head, registry),
             Shelf(INDEXES, indexes, Index, registry),
         )
 
     def wanted(self, calls: Sequence[Call]) -> bool:
         """Whether any of the calls may name something; told without looking at files."""
-        return any(call.named or call.task == search.NAME or self._head(call) for call in calls)
+        return any(
+            call.named or call.task == search.NAME or self._head(call) or lists_of(call)
+            for call in calls
+        )
 
     def opened(self, calls: Sequence[Call]) -> list[Call]:
         """The calls with what they name, opened. Raises what opening raises; a head that is not on
@@ -51,12 +64,24 @@ class Equipment:
         }
         own: dict[tuple[str, str], tuple[Taught | Index, ...]] = {}
         found = []
-        for call in calls:
+        for call in map(self._kept, calls):
             name = str(call.inputs[1]) if call.task == search.NAME else self._head(call)
             if (call.task, name) not in own:
                 own[call.task, name] = self._own(call.task, name)
             found.append(replace(call, phrases=shared[call.named], own=own[call.task, name]))
         return found
+
+    def _kept(self, call: Call) -> Call:
+        """A proofreading with the words of the lists that it names among those it keeps."""
+        names = lists_of(call)
+        if not names:
+            return call
+        parameters = dict(call.parameters)
+        del parameters[KEEP_LISTS]
+        own: tuple[str, ...] = parameters.get("keep", ())  # type: ignore[assignment]
+        lists = (self.words.open(name) for name in names)
+        parameters["keep"] = tuple(dict.fromkeys([*own, *(w for one in lists for w in one)]))
+        return replace(call, parameters=tuple(parameters.items()))
 
     def _own(self, task: str, name: str) -> tuple[Taught | Index, ...]:
         if task == search.NAME:
@@ -68,6 +93,13 @@ class Equipment:
         if self.heads.folder is None or call.task != classification.NAME:
             return ""
         return str(dict(call.parameters).get("head") or "")
+
+
+def lists_of(call: Call) -> tuple[str, ...]:
+    """Names of the word lists of a proofreading."""
+    if call.task != check.NAME:
+        return ()
+    return dict(call.parameters).get(KEEP_LISTS, ())  # type: ignore[return-value]
 
 
 def _head(folder: Path) -> Taught:

@@ -55,6 +55,7 @@ from .api import (
     open_inference,
     phrases,
     routes,
+    words,
 )
 from .pages import page_routes
 from .state import State
@@ -68,6 +69,7 @@ TAGS = [
     {"name": "jobs", "description": "批量任务 / Jobs"},
     {"name": "models", "description": "模型 / Models"},
     {"name": "phrases", "description": "短语记忆 / Phrase memories"},
+    {"name": "words", "description": "不查的词 / Words never suspected"},
     {"name": "heads", "description": "学成的头 / Taught heads"},
     {"name": "search", "description": "检索的索引 / Indexes to search"},
     {
@@ -120,7 +122,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
         read_keys(settings.api_keys, settings.api_keys_file), settings.key_tokens_per_minute
     )
     memories = PhraseStore(settings.phrases, settings.max_phrases, registry)
-    equipment = Equipment.of(memories, settings.heads, settings.indexes, registry)
+    equipment = Equipment.of(memories, settings.words, settings.heads, settings.indexes, registry)
     state = State(settings, service, metrics, keys, default, equipment)
 
     @asynccontextmanager
@@ -153,8 +155,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     )
     app.state.qingyu = state
     parts = (
-        routes, documents, jobs, models, phrases, heads, indexes, embedding_shapes, huggingface,
-        open_inference, languagetool, health,
+        routes, documents, jobs, models, phrases, words, heads, indexes, embedding_shapes,
+        huggingface,        open_inference, languagetool, health,
     )  # fmt: skip
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):
@@ -162,7 +164,13 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     app.router.routes.extend(page_routes())
     bodies: list[type[BaseModel]] = [row.request for row in ROWS]
     bodies += [part.BODY for part in (routes, documents, jobs, huggingface, open_inference)]
-    bodies += [*embedding_shapes.BODIES, *phrases.BODIES, *heads.BODIES, *indexes.BODIES]
+    bodies += [
+        *embedding_shapes.BODIES,
+        *phrases.BODIES,
+        *words.BODIES,
+        *heads.BODIES,
+        *indexes.BODIES,
+    ]
     add_openapi(app, bodies)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

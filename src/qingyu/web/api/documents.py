@@ -36,6 +36,7 @@ from .wire import CheckRequest, Strict
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 KINDS = {"text/plain": ".txt", "text/markdown": ".md", WORD: ".docx"}
 PARAMETERS = ("top_k", "threshold", "check_punctuation")
+LISTS = ("keep", "keep_lists")  # parts of these by commas
 
 router = APIRouter(prefix="/v1", tags=["tasks"])
 
@@ -75,7 +76,7 @@ BODY = ChangedRequest
     openapi_extra={
         "parameters": [
             {"name": name, "in": "query", "schema": {"type": "string"}, "required": False}
-            for name in (*PARAMETERS, "keep")
+            for name in (*PARAMETERS, *LISTS)
         ],
         "requestBody": {
             "required": True,
@@ -111,8 +112,9 @@ def read(ending: str, query: Mapping[str, str], body: bytes) -> CheckRequest:
                 fields[name] = json.loads(query[name])
             except ValueError:
                 fields[name] = query[name]  # refused with the reason
-    if "keep" in query:
-        fields["keep"] = [word for word in query["keep"].split(",") if word.strip()]
+    for name in LISTS:
+        if name in query:
+            fields[name] = [word for word in query[name].split(",") if word.strip()]
     return parse_value(CheckRequest, fields)
 
 

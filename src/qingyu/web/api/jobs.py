@@ -156,7 +156,9 @@ def _checked(wanted: JobRequest) -> dict[str, Any]:
         )
     pair = row.task.pair == "always" or wanted.pair is not None
     texts = {"text": SAMPLE, **({"text_pair": SAMPLE} if pair else {})}
-    clash = sorted({*texts, "model", "query", "texts", "phrases"} & wanted.options.keys())
+    clash = sorted(
+        {*texts, "model", "query", "texts", "phrases", "keep_lists"} & wanted.options.keys()
+    )
     if clash:
         raise InputError(
             f"options 中不应有 {clash[0]}。", f"{clash[0]} does not belong in options."

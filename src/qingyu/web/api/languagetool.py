@@ -57,12 +57,14 @@ class Wanted:
     text:    with markup blanked out, so that places stay true
     picky:   hints too
     enabled: rules or categories that alone are wanted; None for all
+    dicts:   names of word lists kept by the service (LanguageTool's "dictionaries")
     """
 
     text: str
     picky: bool
     enabled: frozenset[str] | None
     disabled: frozenset[str]
+    dicts: tuple[str, ...] = ()
 
     def wants(self, rule: str, category: str) -> bool:
         """Whether the client wants to hear of a rule."""
@@ -93,6 +95,7 @@ async def languages() -> Response:
                             "level": {"type": "string", "enum": list(LEVELS)},
                             "disabledRules": {"type": "string"},
                             "disabledCategories": {"type": "string"},
+                            "dicts": {"type": "string", "description": "/v1/words"},
                         },
                         "required": ["text", "language"],
                     }
@@ -113,7 +116,10 @@ async def check(request: Request) -> Response:
     parts = list(paragraphs(wanted.text))
     if not parts:
         return json_response(response([]))
-    calls = CheckRequest(text=[part for _, part in parts], check_punctuation=True).calls()
+    asking = CheckRequest(
+        text=[part for _, part in parts], check_punctuation=True, keep_lists=list(wanted.dicts)
+    )
+    calls = asking.calls()
     answers = await compute(request, None, calls)
 
     def made() -> object:
@@ -167,7 +173,7 @@ def asked(body: bytes) -> Wanted:
     only = fields.get("enabledOnly", "").lower() in ("true", "yes")
     enabled = names("enabledRules", "enabledCategories") if only else None
     disabled = names("disabledRules", "disabledCategories")
-    return Wanted(text, level == "picky", enabled, disabled)
+    return Wanted(text, level == "picky", enabled, disabled, tuple(sorted(names("dicts"))))
 
 
 def annotated(data: str) -> str:

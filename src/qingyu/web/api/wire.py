@@ -69,7 +69,11 @@ class TaskRequest(Strict):
     def parameters(self) -> tuple[tuple[str, Hashable], ...]:
         """All fields but the inputs; one object for all calls, however many words it holds."""
         inputs = self.INPUTS | {"phrases"}
-        return tuple((name, fixed(value)) for name, value in self if name not in inputs)
+        return tuple(
+            (name, fixed(value))
+            for name, value in self
+            if name not in inputs and (value or name != "keep_lists")  # a task has no such thing
+        )
 
     def call(self, *inputs: Hashable, task: str = "") -> Call:
         """The task on one input, with all other fields as its parameters."""
@@ -172,6 +176,12 @@ class CheckRequest(WithPhrases, EachText):
         fail_fast=True,
         description="不查的词 / words never suspected",
         examples=[["轻语"]],
+    )
+    keep_lists: list[Text] = Field(
+        default=[],
+        max_length=MAX_MEMORIES,
+        fail_fast=True,
+        description="这些词表里的词也不查，见 /v1/words / word lists to keep too, by name",
     )
     check_punctuation: bool = Field(default=False, description="也查标点 / punctuation too")
 

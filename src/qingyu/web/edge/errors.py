@@ -33,6 +33,8 @@ STATUS = {
     "head_disabled": 404,
     "index_not_found": 404,
     "index_disabled": 404,
+    "words_not_found": 404,
+    "words_disabled": 404,
     "jobs_disabled": 404,
     "job_not_found": 404,
     "job_files_missing": 404,
