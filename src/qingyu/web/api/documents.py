@@ -31,7 +31,8 @@ from qingyu.web.state import state_of
 from .exchange import ERRORS, body_of, received
 from .stream import KIND, stream_calls, streamed
 from .validation import parse, parse_value
-from .wire import CheckRequest, Strict
+from .wire import Strict
+from .wire_check import CheckRequest
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 KINDS = {"text/plain": ".txt", "text/markdown": ".md", WORD: ".docx"}

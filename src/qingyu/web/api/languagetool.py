@@ -25,7 +25,7 @@ from qingyu.web.state import state_of
 
 from .exchange import FOREIGN_ERRORS, compute, json_response, received, shaped
 from .validation import check_size
-from .wire import CheckRequest
+from .wire_check import CheckRequest
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 64

@@ -1,4 +1,4 @@
-"""The tasks served: the rows of the registry, with the requests that `wire.py` has for them."""
+"""The tasks served: the rows of the registry, with the requests of the `wire` modules."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from typing import Any
 from qingyu.tasks.registry import TASKS, Task
 
 from . import wire
+from .wire_check import CheckRequest
 from .wire_exercise import ExerciseRequest
 from .wire_search import SearchRequest
 
-REQUESTS: tuple[type[wire.TaskRequest], ...] = (*wire.REQUESTS, SearchRequest, ExerciseRequest)
+REQUESTS: tuple[type[wire.TaskRequest], ...] = (
+    *wire.REQUESTS,
+    CheckRequest,
+    SearchRequest,
+    ExerciseRequest,
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from qingyu.errors import InputError
 from qingyu.results import Aggregation, LongPair, LongText, Method, Truncate
 from qingyu.service.calls import Call
-from qingyu.tasks.check import THRESHOLD
 from qingyu.tasks.fill_mask import MAX_ALTERNATIVES
 from qingyu.tasks.parts.blanks import MASK
 from qingyu.tasks.text2text import MAX_BEAMS, MAX_NEW_TOKENS
@@ -25,7 +24,6 @@ from qingyu.tasks.zero_shot import SEPARATORS, TEMPLATE, label_sets
 MAX_LABELS = 200
 MAX_MEMORIES = 8
 MAX_WORDS = 10_000
-MAX_KEPT = 10_000
 
 # Said in the description; it is the task that refuses an empty one, with an error of its own.
 Text = Annotated[str, Field(json_schema_extra={"minLength": 1})]
@@ -153,37 +151,6 @@ class ScoreRequest(WithPhrases, EachText):
     text: Text | Texts = Field(
         description="要打分的文本 / texts to score", examples=["今天天气真好。"]
     )
-
-
-class CheckRequest(WithPhrases, EachText):
-    TASK: ClassVar[str] = "check"
-
-    text: Text | Texts = Field(
-        description="要检查的文本 / texts to check", examples=["今天天汽真好。"]
-    )
-    top_k: int = Field(default=5, ge=1, le=100, description="每处的候选数 / candidates each")
-    threshold: float = Field(
-        default=THRESHOLD,
-        gt=0,
-        le=1,
-        allow_inf_nan=False,
-        description="把握多大才改（0 到 1），不到的只作提示 / confidence from which a suspect is"
-        " changed; others are hints",
-    )
-    keep: list[Text] = Field(
-        default=[],
-        max_length=MAX_KEPT,
-        fail_fast=True,
-        description="不查的词 / words never suspected",
-        examples=[["轻语"]],
-    )
-    keep_lists: list[Text] = Field(
-        default=[],
-        max_length=MAX_MEMORIES,
-        fail_fast=True,
-        description="这些词表里的词也不查，见 /v1/words / word lists to keep too, by name",
-    )
-    check_punctuation: bool = Field(default=False, description="也查标点 / punctuation too")
 
 
 LabelList = Annotated[list[Text], Field(min_length=1, max_length=MAX_LABELS, fail_fast=True)]
@@ -355,6 +322,6 @@ class Text2TextRequest(EachText):
 
 
 REQUESTS: tuple[type[TaskRequest], ...] = (
-    FillMaskRequest, ScoreRequest, CheckRequest, ZeroShotRequest, ClassificationRequest,
+    FillMaskRequest, ScoreRequest, ZeroShotRequest, ClassificationRequest,
     SimilarityRequest, TokensRequest, Text2TextRequest, EmbeddingsRequest,
 )  # fmt: skip
