@@ -296,12 +296,20 @@ class Text2TextResult(Result):
 
 @dataclass(frozen=True)
 class Found(Result):
-    """A row of an index: the number it keeps, the text that was searched, all its columns."""
+    """A row of an index: the number it keeps, the text that was searched, all its columns.
+
+    `words` is the part of `score` that words shared with the query make, below 0 where the row
+    shares fewer than most; the rest of the score is nearness of meaning. A score compares rows of
+    one index: the best of them has a high one even where none answers. `same` tells that: the
+    probability that the row means the same as the query, None where it was not reranked.
+    """
 
     id: int
     text: str
     score: float
     row: tuple[tuple[str, Any], ...]
+    words: float = 0.0
+    same: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {**vars(self), "row": dict(self.row)}

@@ -63,6 +63,21 @@ def test_a_question_finds_its_row_with_all_its_columns(model: qingyu.Model, inde
     assert len(model.search(index, "退款", top_k=100, rerank=False).hits) == 5
 
 
+def test_a_row_says_why_it_was_found(model: qingyu.Model, index: Index) -> None:
+    """Shared words make a part of the score, and all of none where there are none; what means the
+    same is told from what only comes nearest."""
+    first, *rest = model.search(index, "怎样修改登录的密码").hits
+    assert 0 < first.words <= first.score
+    assert first.same is not None
+    assert first.same > 0.5
+    assert all(one.words < first.words for one in rest)
+    assert max(hit.words for hit in model.search(index, "zzz").hits) == 0
+    nothing = model.search(index, "今天天气真好").hits[0].same
+    assert nothing is not None
+    assert nothing < 0.5
+    assert model.search(index, "退款", rerank=False).hits[0].same is None
+
+
 def test_search_is_exact(model: qingyu.Model, index: Index) -> None:
     """The order by meaning alone is that of all cosines, computed here at once."""
     vectors = model.encode([row["问题"] for row in FAQ])

@@ -120,11 +120,11 @@ class Index:
         for start in range(0, n, ROWS_AT_ONCE):
             part = slice(start, min(n, start + ROWS_AT_ONCE))
             meaning[part] = self.vectors[part].astype(np.float32) @ vector
-        words = self._postings.scores(text)
-        scores = (1 - BY_WORDS) * _graded(meaning) + BY_WORDS * _graded(words)
+        words = BY_WORDS * _graded(self._postings.scores(text))
+        scores = (1 - BY_WORDS) * _graded(meaning) + words
         best = np.argpartition(-scores, min(count, n) - 1)[:count] if n else np.empty(0, np.int64)
         best = best[np.lexsort((best, -scores[best]))]
-        return [Hit(int(self.ids[i]), int(i), float(scores[i])) for i in best]
+        return [Hit(int(self.ids[i]), int(i), float(scores[i]), float(words[i])) for i in best]
 
 
 def _graded(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,14 +51,21 @@ def search(
 def reranked(hits: Sequence[Hit], same: Sequence[float]) -> list[Hit]:
     """Hits in the order of their scores joined with the probability of meaning the same."""
     joined = [
-        Hit(hit.id, hit.place, (1 - BY_PAIRS) * hit.score + BY_PAIRS * chance)
+        Hit(
+            hit.id,
+            hit.place,
+            (1 - BY_PAIRS) * hit.score + BY_PAIRS * chance,
+            (1 - BY_PAIRS) * hit.words,
+            chance,
+        )
         for hit, chance in zip(hits, same, strict=True)
     ]
     return sorted(joined, key=lambda hit: (-hit.score, hit.place))
 
 
 def _found(rows: Rows, hit: Hit, row: dict[str, object]) -> Found:
-    return Found(hit.id, str(row[rows.text_column]), hit.score, tuple(row.items()))
+    text = str(row[rows.text_column])
+    return Found(hit.id, text, hit.score, tuple(row.items()), hit.words, hit.same)
 
 
 def _index(context: Context, name: object) -> Rows:

@@ -11,11 +11,14 @@ from qingyu.numbers import FloatArray
 
 @dataclass(frozen=True)
 class Hit:
-    """A row found: `id` it keeps, its place in the index, and its score before any reranking."""
+    """A row found: `id` it keeps, its place in the index, its score, the part of the score which
+    shared words make, and the probability of meaning the same where it was reranked."""
 
     id: int
     place: int
     score: float
+    words: float = 0.0
+    same: float | None = None
 
 
 class Rows(Protocol):
