@@ -58,6 +58,7 @@ def new_page(browser: Browser) -> Iterator[Open]:
     def new(*, faults: bool = False, **options: Any) -> Page:
         options.setdefault("viewport", DESKTOP)
         options.setdefault("reduced_motion", "reduce")
+        options.setdefault("locale", "zh-CN")
         context = browser.new_context(**options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)

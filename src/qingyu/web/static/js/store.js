@@ -1,7 +1,9 @@
 // @ts-check
 // What the whole page shares, in one small observable object. Lasting choices go to localStorage.
 
-const LASTING = { lang: "zh", theme: "auto", remember: true };
+// Chinese for a browser that lists any Chinese before it lists any English; English for all others.
+const first = navigator.languages.find((one) => /^(zh|en)\b/i.test(one)) ?? "en";
+const LASTING = { lang: /^zh/i.test(first) ? "zh" : "en", theme: "auto", remember: true };
 
 function recall(name, fallback) {
   try {
