@@ -163,6 +163,21 @@ def exercise(body: Answer, text: str) -> Answer:
     return {"text": text, "blanked": text.replace("棵", "（1）____", 1), "items": items}
 
 
+def search(body: Answer, text: str) -> Answer:
+    """The rows that share most characters with the text."""
+    share = {one: len(set(text) & set(one)) / len(set(text)) for one in FAQ}
+    hits = [
+        {"id": i, "text": one, "score": share[one], "words": share[one] / 4, "same": share[one],
+         "row": {"问题": one, "答案": FAQ[one]}}
+        for i, one in enumerate(sorted(FAQ, key=share.__getitem__, reverse=True))
+    ]  # fmt: skip
+    return {"text": text, "hits": hits[: body["top_k"]]}
+
+
+FAQ = {"如何修改密码？": "在设置里改。", "怎样申请退款？": "在订单里点退款。"}
+INDEX = {"name": "常见问题", "rows": 2, "text": "问题", "digest": "0", "problem": None}
+HEAD = {"name": "客服", "labels": ["退款", "发票"], "about": {}, "digest": "0", "problem": None}
+
 TASKS = {
     "fill-mask": fill_mask,
     "zero-shot-classification": zero_shot,
@@ -173,12 +188,13 @@ TASKS = {
     "check": check,
     "text2text-generation": rewrite,
     "exercise": exercise,
+    "search": search,
 }
 MODEL = {
     "name": "qingyu-small-zh",
     "family": "bert",
     "precision": "int8",
-    "tasks": list(TASKS),
+    "tasks": [*TASKS, "feature-extraction"],
     "bytes": 33_461_110,
     "parameters": 32_841_734,
     "loaded": True,
@@ -216,6 +232,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(200, {"models": models, "default": models[0]["name"]})
         if path == "/v1/phrases":
             return self.reply(200, {"phrases": [], "enabled": True})
+        if path == "/v1/indexes":
+            return self.reply(200, {"indexes": [INDEX], "enabled": True})
+        if path == "/v1/heads":
+            return self.reply(200, {"heads": [HEAD], "enabled": True})
         if path == "/metrics":
             return self.send(200, self.server.standin.metrics().encode(), "text/plain")
         file = (STATIC / (path.lstrip("/") or "index.html")).resolve()

@@ -19,14 +19,14 @@ pytestmark = pytest.mark.browser
 def test_each_purpose_leads_to_its_example(
     new_page: Open, standin: StandIn, viewport: dict[str, int]
 ) -> None:
-    """Eight cards; each opens the view with the text it shows."""
+    """Ten cards; each opens the view with the text it shows."""
     page = new_page(viewport=viewport)
     page.goto(standin.url)
     expect(page.get_by_role("heading", level=1)).to_have_text("想做什么？")
     cards = page.locator(".purpose")
     expect(cards.locator("h2")).to_have_text(
         ["改错别字", "填空", "出填空题", "看评论好坏", "给留言分类", "找相似问题", "标人名地名",
-         "处理一个表格"]
+         "做一个问答知识库", "教它我的分类", "处理一个表格"]
     )  # fmt: skip
     page.get_by_role("link", name="看评论好坏").click()
     expect(page.get_by_role("textbox").first).to_have_value(

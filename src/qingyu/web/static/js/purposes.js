@@ -38,5 +38,7 @@ export const PURPOSES = [
     gives: "申请退款后几天到账？",
   },
   { id: "entities", task: "token-classification", params: { text: NAMES }, gives: "王小明、北京大学" },
+  { id: "library", task: "search" },
+  { id: "teach", task: "feature-extraction" },
   { id: "files" },
 ];

@@ -117,7 +117,7 @@ function table(items) {
 /** The column that most looks like text: the longest cells among the first rows. */
 export function textColumn({ header, rows }) {
   const named = header.findIndex((name) =>
-    /^(text|sentence|content|文本|内容|句子|正文|评论|标题)$/i.test(name),
+    /^(text|sentence|content|question|文本|内容|句子|正文|评论|标题|问题|提问|留言)$/i.test(name),
   );
   if (named >= 0) return named;
   const length = (i) =>

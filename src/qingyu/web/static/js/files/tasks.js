@@ -35,7 +35,13 @@ export const FILE_TASKS = {
         .join(" | "),
     ],
   },
-  "text-classification": { most: MOST, fields: [], options: {}, body: (text) => ({ text }), ...ranked },
+  "text-classification": {
+    most: MOST,
+    fields: ["head"],
+    options: { head: "" },
+    body: (text, { head }) => (head ? { text, head } : { text }),
+    ...ranked,
+  },
   "zero-shot-classification": {
     most: MOST,
     fields: ["labels", "template", "multi"],

@@ -10,6 +10,7 @@ import { count } from "../format.js";
 import { t } from "../i18n.js";
 import { findBlanks } from "../text.js";
 import "./chips.js";
+import { headField } from "./heads.js";
 import { keyForm } from "./notice.js";
 import { previewTable } from "./preview.js";
 import { TEMPLATES, templateField } from "./template.js";
@@ -27,13 +28,15 @@ class Draft extends HTMLElement {
   #asked = null;
   #timer = 0;
 
-  /** `{file, how, table}` as opened; `task`: the one to begin with, if it was chosen before. */
-  open({ file, how, table, task }) {
+  /** `{file, how, table}` as opened; `task` and `head`: those to begin with, if they were chosen
+   * before. */
+  open({ file, how, table, task, head }) {
     const able = Object.keys(FILE_TASKS).filter(api.offers);
     const column = textColumn(table);
     /** @type {any} */
     this.work = { file, how, table, column, able, task: task ?? likely(able, table, column) };
     this.#options();
+    if (head && "head" in this.work.options) this.work.options.head = head;
     this.#form();
   }
 
@@ -177,6 +180,7 @@ class Draft extends HTMLElement {
           (value) => change(Number(value)),
         ),
       );
+    if (name === "head") return headField(options.head, change);
     if (name === "template") return templateField(options.template, change);
     if (name === "multi") return toggle(t("zero-shot.multi"), options.multi, change);
     const chips = h("qy-chips", { onchange: (e) => change(e.detail) });

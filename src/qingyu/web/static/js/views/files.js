@@ -18,6 +18,12 @@ const words = (error) =>
 class Files extends HTMLElement {
   #draft = h("div");
   #list = h("div", { class: "stack" });
+  #wanted = { task: undefined, head: undefined };
+
+  /** A link may say with which task and head to begin. */
+  restore({ task, head }) {
+    this.#wanted = { task, head };
+  }
 
   async connectedCallback() {
     const drop = h("qy-drop", { onfile: (e) => this.#open(e.detail) });
@@ -62,13 +68,14 @@ class Files extends HTMLElement {
     try {
       if (get("models").length === 0) await api.models();
       const table = await readTable(file, how);
-      const task = this.draft?.work.task;
+      const task = this.draft?.work.task ?? this.#wanted.task;
+      const head = this.draft?.work.options.head ?? this.#wanted.head;
       this.draft = h("qy-draft", {
         onstart: () => this.#start(),
         onclose: () => this.#close(),
         onreopen: (e) => this.#open(file, e.detail),
       });
-      this.draft.open({ file, how, table, task });
+      this.draft.open({ file, how, table, task, head });
       replace(this.#draft, this.draft);
     } catch (error) {
       this.draft = null;

@@ -4,6 +4,7 @@ import { h, replace, segmented } from "../dom.js";
 import { t } from "../i18n.js";
 import "../parts/bars.js";
 import "../parts/chips.js";
+import { correction } from "../parts/correction.js";
 import { TEMPLATES, templateField } from "../parts/template.js";
 import { TaskView } from "./task-view.js";
 
@@ -78,8 +79,10 @@ class ZeroShot extends TaskView {
     if (!this.bars?.isConnected) {
       this.bars = h("qy-bars");
       this.bars.label = t("answer");
-      replace(this.out, this.bars);
+      this.fix = h("div");
+      replace(this.out, this.bars, this.fix);
     }
+    replace(this.fix, correction(result.text, result.labels));
     this.bars.items = result.labels.map((label, i) => ({ label, score: result.scores[i] }));
   }
 }
