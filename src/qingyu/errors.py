@@ -9,6 +9,7 @@
     ├── TaskNotSupportedError     the model has no head for this task
     ├── ModelNotFoundError        no bundle of that name or at that path
     ├── BundleError               a bundle is incomplete, damaged or of another format
+    ├── EngineError               computing failed: a GPU's memory did not suffice
     ├── PhrasesError              a phrase memory is damaged, or of another tokenizer
     ├── BuildError                a checkpoint cannot become a bundle
     │   ├── CheckpointError       the checkpoint itself is unreadable or inconsistent
@@ -117,6 +118,10 @@ class ModelClosedError(QingyuError):
 
 class BundleError(QingyuError):
     code = "bundle_invalid"
+
+
+class EngineError(QingyuError):
+    code = "engine_failed"
 
 
 class PhrasesError(QingyuError):

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a batch; default: 1, and as many lanes as CPUs"
     )
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        "cpu", description="where to compute; auto is a GPU where one can run the model"
+    )
+    gpu_memory: ByteSize | None = Field(
+        None, description="memory of the GPU for each model, such as 1GB; the rest runs on the CPU"
+    )
     lanes: int | None = Field(
         None, ge=1, le=64, description="batches computed at the same time; default: see threads"
     )

@@ -99,7 +99,7 @@ def test_no_size_changes_a_byte(
     out = tmp_path_factory.mktemp("sizes") / "out.jsonl"
     limits = Limits(sizes["rows"], sizes["characters"])
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(sizes["lanes"]) as pool:
-        patch.setattr("qingyu.jobs.local.MAX_BATCH_TOKENS", sizes["tokens"])
+        patch.setattr(Model, "batch_tokens", sizes["tokens"])
         ask = asking(model, "fill-mask", {}, pool.map)
         planned = job(source, out, task="fill-mask", limits=limits)
         run(planned, locally(lambda inputs: Answering(ask, inputs, room=sizes["room"])))

@@ -29,8 +29,8 @@ from qingyu.build.stored import Stored, stored_precision
 from qingyu.build.trained_heads import trained_head
 from qingyu.build.write import with_files
 from qingyu.bundle import FORMAT, HeadInfo, Manifest
+from qingyu.engine.backend import CPU_BATCH_TOKENS
 from qingyu.engine.batch import PackedBatch, cut, feeds, layout
-from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.engine.session import Session
 from qingyu.errors import BuildError
 from qingyu.tensors import TensorFile, TensorWriter
@@ -170,7 +170,7 @@ def _seen(
     layers = {whole.heads[head.name].layers: head for head in new if head.layers}
     own = {file: Session(whole.path / file, pack=False) for file in layers}
     stored: dict[str, Vector] = {}
-    for indices in cut(asked, MAX_BATCH_TOKENS):
+    for indices in cut(asked, CPU_BATCH_TOKENS):
         batch = PackedBatch.of([asked[index] for index in indices])
         given = feeds(batch)
         for end, segment in segments.items():

@@ -14,7 +14,7 @@ import typer
 from qingyu import bundle
 from qingyu.cli import console
 from qingyu.cli.progress import ProgressLine
-from qingyu.cli.texts import ModelName, Threads, equipped
+from qingyu.cli.texts import DeviceName, GpuMemory, ModelName, Threads, equipped
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def batch(
     ] = None,
     model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
+    device: DeviceName = None,
+    gpu_memory: GpuMemory = None,
 ) -> None:
     """批量：逐行处理文件，可中断续跑，其余各列原样保留 / A task over the rows of files; resumable.
 
@@ -130,7 +132,9 @@ def batch(
     line = ProgressLine()
     line.begin(layout)
     try:
-        with _computing(task, parameters, model, threads, ray, slots, line) as compute:
+        with _computing(
+            task, parameters, model, threads, (device, gpu_memory), ray, slots, line
+        ) as compute:
             done = runner.run(job, compute, report=line.show)
     except KeyboardInterrupt:
         line.stopped(layout)
@@ -150,6 +154,7 @@ def _computing(
     parameters: dict[str, Any],
     model: str,
     threads: int | None,
+    where: tuple[str | None, str | None],
     ray: str | None,
     slots: int | None,
     line: ProgressLine,
@@ -170,7 +175,9 @@ def _computing(
     # A batch a thread rather than all threads on a batch: none waits for another.
     lanes = thread_count(threads)
     pool = ThreadPoolExecutor(lanes)
-    with closing(qingyu.load(model, threads=1)) as loaded, _ended(pool):
+    device, memory = where
+    loaded = qingyu.load(model, threads=1, device=device, gpu_memory=memory)
+    with closing(loaded), _ended(pool):
         own, named = equipped(loaded, parameters)
         ask = line.counted(asking(own, task, named, pool.map))
 

@@ -15,7 +15,8 @@ from qingyu.cli import console
 
 NEEDED = ("numpy", "tokenizers", "typer", "rich")
 SERVING = ("fastapi", "uvicorn", "pydantic-settings", "prometheus-client")
-BUILDING = ("onnx", "onnxruntime")
+RUNTIME, GPU_RUNTIME = "onnxruntime", "onnxruntime-gpu"
+BUILDING = ("onnx", RUNTIME)
 SMALL_MEMORY = 512 << 20
 
 Verdict = Literal["ok", "note", "bad"]
@@ -41,7 +42,16 @@ def doctor() -> None:
 
     一切可用则退出码为 0，缺少必需的部分则为 1。
     """
-    findings = [_system(), *_cpu(), _threads(), _memory(), *_packages(), *_models(), *_engine()]
+    findings = [
+        _system(),
+        *_cpu(),
+        _threads(),
+        _memory(),
+        *_packages(),
+        *_models(),
+        *_engine(),
+        _gpu(),
+    ]
     _draw(findings)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(console.FAILURE)
@@ -119,7 +129,8 @@ def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        # The same module by another name; to install both would break it.
+        return _version(GPU_RUNTIME) if package == RUNTIME else None
 
 
 def _models() -> list[Diagnosis]:
@@ -159,6 +170,27 @@ def _engine() -> list[Diagnosis]:
     why = f"{ENGINE_VARIABLE}={choice.name if choice.asked else AUTO}"
     passed = [f"{name}：{no.zh} / {no.en}" for name, no in choice.refusals.items()]
     return [Diagnosis("ok", "引擎 engine", f"{choice.name}（{'；'.join([why, *passed])}）")]
+
+
+def _gpu() -> Diagnosis:
+    """The GPU, and whether it can run the default model; none is needed."""
+    from qingyu import bundle
+    from qingyu.engine import cuda
+    from qingyu.engine.cuda.driver import first_gpu
+    from qingyu.errors import QingyuError
+
+    gpu = first_gpu()
+    if gpu is None:
+        return Diagnosis("ok", "显卡 GPU", "没有，也不需要 / none, and none is needed")
+    major, minor = gpu.capability
+    value = f"{gpu.name}, {gpu.memory / 2**30:.1f} GiB, compute capability {major}.{minor}"
+    try:
+        no = cuda.refusal(bundle.read_manifest(bundle.find(bundle.DEFAULT)))
+    except QingyuError as error:
+        return Diagnosis("note", "显卡 GPU", value, str(error).replace("\n", " / "))
+    if no is not None:
+        return Diagnosis("note", "显卡 GPU", value, f"{no.zh} / {no.en}")
+    return Diagnosis("ok", "显卡 GPU", f"{value}（--device cuda）")
 
 
 def _draw(findings: list[Diagnosis]) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from qingyu import bundle
 from qingyu.cli import console
-from qingyu.cli.texts import AsJson, ModelName, Threads
+from qingyu.cli.texts import AsJson, GpuMemory, ModelName, Threads
 from qingyu.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ PRICE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*h(?:our)?)?")
 
 
 def plan(
-    qps: Annotated[float, typer.Option("--qps", min=0.001, help="每秒请求数 / Requests a second.")],
+    qps: Annotated[
+        float | None, typer.Option("--qps", min=0.001, help="每秒请求数 / Requests a second.")
+    ] = None,
     tokens: Annotated[
         int, typer.Option("--tokens", min=3, help="每个请求的词元数 / Tokens of a request.")
     ] = 30,
@@ -42,12 +44,22 @@ def plan(
     ] = 2.0,
     model: ModelName = bundle.DEFAULT,
     threads: Threads = None,
+    gpu_memory: GpuMemory = None,
     as_json: AsJson = False,
 ) -> None:
     """规划：实测这台机器，算出需要几台、每百万请求多少钱 / Replicas and cost, measured here.
 
     例 / Example: qingyu plan --qps 200 --tokens 30 --p95 100ms --price 0.35/h
+    显存放得下几层 / What a GPU's memory holds: qingyu plan --gpu-memory 1GB
     """
+    if gpu_memory is not None:
+        from qingyu.cli import placement
+
+        placement.show(model, gpu_memory, as_json=as_json)
+    if qps is None:
+        if gpu_memory is None:
+            raise InputError("请给出 --qps 或 --gpu-memory。", "Give --qps or --gpu-memory.")
+        return
     target = _seconds(p95)
     paid = None if price is None else _price(price, "--price")
     gpu = None if gpu_price is None else _price(gpu_price, "--gpu-price")

@@ -40,6 +40,23 @@ Threads: TypeAlias = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="线程数，默认随可用 CPU / Default: the CPUs allowed."),
 ]
+DeviceName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda|auto",
+        help="在哪里计算，默认 cpu / Where to compute; default: cpu.",
+    ),
+]
+GpuMemory: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu-memory",
+        metavar="SIZE",
+        help="最多用多少显存，如 1GB，放不下的层在 CPU 上算 / Memory of the GPU to use, such as "
+        "1GB; layers that do not fit are computed on the CPU.",
+    ),
+]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="每条结果一行 JSON / One line of JSON per text.")
 ]

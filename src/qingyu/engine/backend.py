@@ -12,11 +12,13 @@ from typing import Protocol
 from qingyu.engine.batch import PackedBatch
 from qingyu.numbers import FloatArray
 
+CPU_BATCH_TOKENS = 512  # from 64 on a token costs the same (measured)
+
 
 class Engine(Protocol):
     """A bundle ready to run. `run` may be called from many threads at once.
 
-    An answer depends on its own sequence alone: to the last bit the same in any batch.
+    An answer depends on its own sequence alone: on a CPU to the last bit the same in any batch.
     """
 
     @property
@@ -27,6 +29,11 @@ class Engine(Protocol):
     @property
     def memory_bytes(self) -> int:
         """What it keeps resident, estimated: weights as it holds them, and what it works in."""
+        ...
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of a batch where nobody waits: more of them make none cheaper."""
         ...
 
     def run(self, batch: PackedBatch) -> list[FloatArray]:

@@ -10,20 +10,21 @@ import numpy as np
 from qingyu.bundle import Manifest
 from qingyu.engine.batch import PackedBatch, cut
 from qingyu.engine.choice import open_engine
+from qingyu.engine.device import Device
 from qingyu.engine.generate import Decoder
 from qingyu.numbers import FloatArray
 from qingyu.query import Generation, Query
-
-MAX_BATCH_TOKENS = 512  # where nobody waits; from 64 on a token costs the same (measured)
 
 
 class Network:
     """A bundle's engine, and the decoder of one that writes text."""
 
-    def __init__(self, manifest: Manifest, threads: int | None = None) -> None:
+    def __init__(
+        self, manifest: Manifest, threads: int | None = None, device: Device | None = None
+    ) -> None:
         """Raises BundleError where a file cannot be read or no engine can run it, SettingsError."""
         self._manifest = manifest
-        self.engine = open_engine(manifest, threads)
+        self.engine = open_engine(manifest, threads, device)
         self._decoders = {
             name: Decoder(manifest.path, head, threads)
             for name, head in manifest.heads.items()
@@ -31,13 +32,14 @@ class Network:
         }
 
     def run(
-        self, queries: Sequence[Query], max_batch_tokens: int = MAX_BATCH_TOKENS
+        self, queries: Sequence[Query], max_batch_tokens: int | None = None
     ) -> list[FloatArray]:
-        """Answers in the order of `queries`, which are cut into batches: [n positions, outputs of
-        the query's head] each. An answer depends on its query alone, not on the rest of its batch.
+        """Answers in the order of `queries`: [n positions, outputs of the query's head] each. They
+        are cut into batches, of the engine's `batch_tokens` where no other is given; an answer
+        depends on its query alone, not on the rest of its batch.
         """
         answers: list[FloatArray] = [np.empty((0, 0), np.float32)] * len(queries)
-        for indices in cut(queries, max_batch_tokens):
+        for indices in cut(queries, max_batch_tokens or self.engine.batch_tokens):
             batch = self.run_batch([queries[index] for index in indices])
             for index, answer in zip(indices, batch, strict=True):
                 answers[index] = answer

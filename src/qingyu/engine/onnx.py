@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from qingyu.bundle import Manifest
-from qingyu.engine.backend import Refusal
+from qingyu.engine.backend import CPU_BATCH_TOKENS, Refusal
 from qingyu.engine.batch import PackedBatch, feeds, layout
 from qingyu.engine.runtime import MISSING, is_installed
 from qingyu.engine.session import Session
@@ -27,6 +27,7 @@ class OnnxEngine:
     """
 
     name = "onnx"
+    batch_tokens = CPU_BATCH_TOKENS
 
     def __init__(self, manifest: Manifest, threads: int | None = None, pack: bool = True) -> None:
         """`pack` as in `Session`. Raises BundleError where a graph cannot be read."""

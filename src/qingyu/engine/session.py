@@ -34,13 +34,7 @@ class Session:
         Without `pack` weights are multiplied where the file lies in memory, which is slower and
         takes less of it.
         """
-        _make_pool(thread_count(threads))
-        onnxruntime = onnx_runtime()
-        options = onnxruntime.SessionOptions()
-        options.use_per_session_threads = False
-        options.enable_cpu_mem_arena = False  # an arena never gives memory back
-        options.enable_mem_pattern = False  # shapes differ from run to run
-        options.log_severity_level = 3
+        onnxruntime, options = onnx_runtime(), session_options(threads)
         if products_overflow():  # then weights are made unsigned here: slower, and correct
             options.add_session_config_entry("session.x64quantprecision", "1")
         if not pack:
@@ -70,6 +64,17 @@ class Session:
 
     def _run(self, outputs: list[str], feeds: Feeds) -> list[Any]:
         return list(self._session.run(outputs, {name: feeds[name] for name in self._inputs}))
+
+
+def session_options(threads: int | None = None) -> Any:
+    """Options of a session on the process's pool, which is made with the first."""
+    _make_pool(thread_count(threads))
+    options = onnx_runtime().SessionOptions()
+    options.use_per_session_threads = False
+    options.enable_cpu_mem_arena = False  # an arena never gives memory back
+    options.enable_mem_pattern = False  # shapes differ from run to run
+    options.log_severity_level = 3
+    return options
 
 
 def _make_pool(threads: int) -> None:

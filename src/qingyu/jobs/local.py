@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from qingyu.engine.batch import neighbours
-from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.errors import InputError
 from qingyu.model import Model
 from qingyu.query import Steps
@@ -49,7 +48,7 @@ def asking(model: Model, task: str, parameters: Mapping[str, Any], spread: Sprea
         ]
 
     def ask(inputs: Sequence[Texts]) -> Iterator[Outcome]:
-        parts = neighbours(inputs, _cost, MAX_BATCH_TOKENS)
+        parts = neighbours(inputs, _cost, model.batch_tokens)
         return chain.from_iterable(spread(answered, parts))
 
     return ask

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from qingyu import bundle, taught
+from qingyu.engine.device import Device, chosen
 from qingyu.engine.network import Network
 from qingyu.errors import BundleError, InputError, ModelClosedError, TaskNotSupportedError
 from qingyu.model.inputs import texts_of
@@ -35,15 +36,20 @@ def load(
     model: str | Path = bundle.DEFAULT,
     *,
     threads: int | None = None,
+    device: str | None = None,
+    gpu_memory: str | int | None = None,
     heads: Sequence[str | Path] = (),
 ) -> Model:
     """Load a bundle by name or folder, and with it heads that were taught, by their folders.
 
     `threads` sets how many CPU threads compute, for the whole process and with the first model
-    loaded; without it QINGYU_THREADS, else the CPUs this process may use.
-    Raises ModelNotFoundError and BundleError.
+    loaded; without it QINGYU_THREADS, else the CPUs this process may use. `device` is `cpu`, `cuda`
+    or `auto`, without it QINGYU_DEVICE, else the CPU; `gpu_memory` bounds what the model holds of a
+    GPU's memory, in bytes or as `1GB`, and without it QINGYU_GPU_MEMORY.
+    Raises ModelNotFoundError, BundleError and SettingsError.
     """
-    loaded = Model(bundle.read_manifest(bundle.find(model)), threads)
+    where = chosen(device, gpu_memory)
+    loaded = Model(bundle.read_manifest(bundle.find(model)), threads, where)
     for folder in heads:
         loaded.attach(folder)
     return loaded
@@ -56,8 +62,13 @@ class Model:
     the parameters of its function in `qingyu.tasks`.
     """
 
-    def __init__(self, manifest: bundle.Manifest, threads: int | None = None) -> None:
-        """Raises BundleError and PhrasesError."""
+    def __init__(
+        self,
+        manifest: bundle.Manifest,
+        threads: int | None = None,
+        device: Device | None = None,
+    ) -> None:
+        """Raises BundleError, PhrasesError and SettingsError."""
         self.manifest = manifest
         self.tokenizer = Tokenizer(manifest.path / bundle.TOKENIZER)
         own = manifest.phrases
@@ -70,7 +81,7 @@ class Model:
             simplified=manifest.simplified,
             phrases=(Phrases(manifest.path / own.file, self.tokenizer),) if own else (),
         )
-        self._open: Network | None = Network(manifest, threads)
+        self._open: Network | None = Network(manifest, threads, device)
 
     def with_phrases(self, *memories: str | Path | Phrases, own: bool = True) -> Model:
         """The same model with further memories of phrases, files as `qingyu phrases build` makes
@@ -151,6 +162,11 @@ class Model:
     def engine(self) -> str:
         """Name of the engine that computes: see `qingyu.engine.choice`."""
         return self._network.engine.name
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens that the engine takes together where nobody waits."""
+        return self._network.engine.batch_tokens
 
     @property
     def tasks(self) -> list[str]:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from qingyu import __version__, bundle
+from qingyu.engine.device import Device
 from qingyu.errors import QingyuError
 from qingyu.machine import available_cpus
 from qingyu.service.admission import default_bound
@@ -95,7 +96,7 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     default, extra = _default_model(settings)
     lanes, threads = lanes_and_threads(settings, available_cpus())
     registry = Registry(
-        load=load or partial(_load, threads=threads),
+        load=load or partial(_load, threads=threads, device=_device(settings)),
         folders=[*([settings.models] if settings.models else []), *bundle.folders()],
         extra=extra,
         budget=settings.memory_budget,
@@ -220,12 +221,17 @@ def _default_model(settings: Settings) -> tuple[str, dict[str, Path]]:
     return path.name, {path.name: path}
 
 
-def _load(path: Path, threads: int | None) -> Any:
+def _device(settings: Settings) -> Device:
+    memory = settings.gpu_memory
+    return Device(settings.device, None if memory is None else int(memory))
+
+
+def _load(path: Path, threads: int | None, device: Device) -> Any:
     from qingyu.model import Model as RealModel
 
     manifest = bundle.read_manifest(path)
     bundle.verify(manifest)
-    return RealModel(manifest, threads)
+    return RealModel(manifest, threads, device)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

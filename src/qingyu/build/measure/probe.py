@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from qingyu.bundle import TOKENIZER, HeadInfo, Manifest
+from qingyu.engine.backend import CPU_BATCH_TOKENS
 from qingyu.engine.batch import PackedBatch, cut
 from qingyu.engine.generate import Decoder
-from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.engine.onnx import OnnxEngine
 from qingyu.engine.session import Session
 from qingyu.errors import BuildError, InputError
@@ -139,7 +139,7 @@ def _queries_of(head: HeadInfo, name: str, asked: Probe) -> list[Query]:
 def _asked(engine: OnnxEngine, queries: Sequence[Query]) -> list[FloatArray]:
     """Answers to queries of one head, in their order."""
     answers: list[FloatArray] = [np.empty((0, 0), np.float32)] * len(queries)
-    for indices in cut(queries, MAX_BATCH_TOKENS):
+    for indices in cut(queries, CPU_BATCH_TOKENS):
         batch = PackedBatch.of([queries[index] for index in indices])
         (rows,) = engine.run(batch)
         for index, part in zip(indices, np.split(rows, np.cumsum(batch.counts)[:-1]), strict=True):

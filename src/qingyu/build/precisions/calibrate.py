@@ -14,8 +14,8 @@ from qingyu.build.precisions.base import OTHER, Operand, Origin, Span, gather
 from qingyu.build.precisions.fp32 import Float32, Floats
 from qingyu.build.precisions.int4 import shrinks, span_of
 from qingyu.bundle import TOKENIZER, Manifest
+from qingyu.engine.backend import CPU_BATCH_TOKENS
 from qingyu.engine.batch import cut, pack
-from qingyu.engine.network import MAX_BATCH_TOKENS
 from qingyu.engine.session import Session
 from qingyu.query import Query
 from qingyu.text.tokenizer import Tokenizer
@@ -83,7 +83,7 @@ def statistics(
     asked = list(queries(tokenizer, manifest.sizes.max_positions, texts, rounds))
     session = Session(manifest.path / graph, pack=False)
     largest: dict[str, Vector] = {}
-    for indices in cut(asked, MAX_BATCH_TOKENS):
+    for indices in cut(asked, CPU_BATCH_TOKENS):
         outputs = session.run_all(pack([asked[index] for index in indices]))
         note(largest, outputs)
     return largest

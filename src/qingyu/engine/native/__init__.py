@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from qingyu.bundle import Manifest
-from qingyu.engine.backend import Refusal
+from qingyu.engine.backend import CPU_BATCH_TOKENS, Refusal
 from qingyu.engine.batch import PackedBatch
 from qingyu.engine.native import library
 from qingyu.engine.native.structures import INPUTS, WEIGHTS, CBatch
@@ -71,6 +71,7 @@ class NativeEngine:
     """One call into C a batch, in which the GIL is released."""
 
     name = "native"
+    batch_tokens = CPU_BATCH_TOKENS
 
     def __init__(
         self, manifest: Manifest, threads: int | None = None, instruction_set: int | None = None
