@@ -81,6 +81,9 @@ class Settings(BaseSettings):
 
     # what clients may send
     max_body: ByteSize = Field(ByteSize(1 << 20), description="bytes of a request's body")
+    max_document: ByteSize = Field(
+        ByteSize(16 << 20), description="bytes of a document to check, pictures and all"
+    )
     max_characters: int = Field(20_000, ge=1, description="characters of one text")
     max_texts: int = Field(256, ge=1, description="texts of one request")
     body_timeout: float = Field(10.0, gt=0, description="seconds for a request to arrive")

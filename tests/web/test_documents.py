@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import random
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,9 @@ import httpx
 import pytest
 
 from qingyu.jobs.documents import read_document
+from qingyu.jobs.word_document import new_document
 from qingyu.settings import Settings
+from qingyu.web.api.documents import WORD
 from tests.support.serving import serving
 
 ESSAY = "# 作文\n\n他的身体一直很建康。\n\n他因为感冒，所以今天没有来上课。\n"
@@ -68,6 +73,26 @@ def test_decided_changes_become_tracked_changes(embedded: httpx.Client, tmp_path
     answer = embedded.post(url, json={"document": old, "changes": changes})
     path.write_bytes(answer.content)
     assert read_document(path).paragraphs == {1: "天气好。", 3: "第二段完。"}
+
+
+def test_a_document_with_pictures_is_larger_than_other_requests(embedded: httpx.Client) -> None:
+    """Three megabytes of a photograph are read past, and come back with the changes."""
+    pytest.importorskip("lxml")
+    url = "/v1/check/document"
+    packed = io.BytesIO(new_document(["天汽好。"]))
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("word/media/image1.jpeg", random.Random(0).randbytes(3 << 20))
+    answer = embedded.post(url, content=packed.getvalue(), headers={"content-type": WORD})
+    assert '"corrected":"天气好。"' in answer.text
+    body = {
+        "document": base64.b64encode(packed.getvalue()).decode(),
+        "changes": [{"paragraph": 1, "start": 1, "end": 2, "text": "气"}],
+    }
+    assert len(embedded.post(f"{url}/changed", json=body).content) > 3 << 20
+    refused = embedded.post(
+        url, content=b"x" * ((16 << 20) + 1), headers={"content-type": "text/plain"}
+    )
+    assert refused.status_code == 413
 
 
 @pytest.mark.parametrize(

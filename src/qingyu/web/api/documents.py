@@ -37,6 +37,7 @@ from .wire_check import CheckRequest
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 KINDS = {"text/plain": ".txt", "text/markdown": ".md", WORD: ".docx"}
 PARAMETERS = ("top_k", "threshold", "check_punctuation")
+MAX_CHANGES = 1 << 20  # bytes of them
 LISTS = ("keep", "keep_lists")  # parts of these by commas
 
 router = APIRouter(prefix="/v1", tags=["tasks"])
@@ -88,8 +89,9 @@ BODY = ChangedRequest
 async def check_document(request: Request) -> Response:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     make = partial(read, KINDS.get(kind, ""), dict(request.query_params))
-    wanted = await received(request, make, *KINDS)
-    calls = stream_calls(wanted, state_of(request).settings)
+    settings = state_of(request).settings
+    wanted = await received(request, make, *KINDS, most=settings.max_document)
+    calls = stream_calls(wanted, settings)
     return await streamed(request, None, calls)
 
 
@@ -130,7 +132,13 @@ def read(ending: str, query: Mapping[str, str], body: bytes) -> CheckRequest:
     openapi_extra=body_of(ChangedRequest),
 )
 async def changed_document(request: Request) -> Response:
-    return Response(await received(request, changed), media_type=WORD)
+    most = base64_size(state_of(request).settings.max_document)
+    return Response(await received(request, changed, most=most), media_type=WORD)
+
+
+def base64_size(size: int) -> int:
+    """Bytes of a ChangedRequest with a document of so many, and room for its changes."""
+    return 4 * -(-size // 3) + MAX_CHANGES
 
 
 def changed(body: bytes) -> bytes:

@@ -41,14 +41,17 @@ FOREIGN_ERRORS: Responses = {
 }
 
 
-async def received(request: Request, make: Callable[[bytes], T], *kinds: str) -> T:
+async def received(
+    request: Request, make: Callable[[bytes], T], *kinds: str, most: int | None = None
+) -> T:
     """What `make` makes of the JSON body, within the service's limits; a long one is made something
-    of in a thread. `kinds` are content types beside JSON that are accepted."""
+    of in a thread. `kinds` are content types beside JSON that are accepted, `most` how many bytes
+    instead of the service's `max_body`."""
     state = state_of(request)
     settings = state.settings
     check_json(request, *kinds)
     with state.bodies.hold() as held:
-        body = await read_body(request, settings.max_body, settings.body_timeout, held)
+        body = await read_body(request, most or settings.max_body, settings.body_timeout, held)
         if len(body) <= SMALL_BYTES:
             return make(body)
         return await asyncio.get_running_loop().run_in_executor(state.reading, make, body)
