@@ -13,8 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from qingyu.client.answers import result
 from qingyu.jobs.documents import read_document
+from qingyu.jobs.exercise_sheet import sheet
 from qingyu.jobs.word_document import new_document
+from qingyu.results import ExerciseResult
 from qingyu.settings import Settings
 from qingyu.web.api.documents import WORD
 from tests.support.serving import serving
@@ -57,6 +60,22 @@ def test_what_is_no_document_is_told(
     answer = embedded.post(url, content=body, headers={"content-type": kind})
     assert answer.status_code in (415, 422)
     assert answer.json()["error"]["message_en"]
+
+
+def test_an_exercise_comes_as_a_document(embedded: httpx.Client, tmp_path: Path) -> None:
+    """The lines of the document are those of the sheet of what /v1/exercise answers."""
+    pytest.importorskip("lxml")
+    body = {"text": ["家门口有一棵大树。", "他骑着一匹马。"]}
+    answer = embedded.post("/v1/exercise/document", json=body)
+    assert answer.status_code == 200, answer.text
+    path = tmp_path / "a.docx"
+    path.write_bytes(answer.content)
+    results = embedded.post("/v1/exercise", json=body).json()["results"]
+    lines = sheet([result(ExerciseResult, one) for one in results])
+    assert "答案" in lines
+    assert list(read_document(path).paragraphs.values()) == [line for line in lines if line]
+    bad = embedded.post("/v1/exercise/document", json={"text": "好", "blanks": 0})
+    assert bad.status_code == 422
 
 
 def test_decided_changes_become_tracked_changes(embedded: httpx.Client, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from .document import write_whole
 from .word_document import new_document
 
 LETTERS = "ABCDEFGHIJ"
+TITLES = TEXTS, CHOICES, KEY = "填空", "选项", "答案"
 ENDINGS = (".docx", ".md", ".txt")
 
 
@@ -35,7 +36,7 @@ def sheet(results: Sequence[ExerciseResult], *, marked: bool = False) -> list[st
             key.append(f"{number}. {letter}{item.answer}")
         before += len(one.items)
     mark = "## " if marked else ""
-    parts = [("填空", texts), ("选项", choices), ("答案", key)]
+    parts = zip(TITLES, (texts, choices, key), strict=True)
     lines: list[str] = []
     for title, part in parts:
         if part:
@@ -44,12 +45,23 @@ def sheet(results: Sequence[ExerciseResult], *, marked: bool = False) -> list[st
     return [more for line in lines if line for more in (line, "")] if marked else lines
 
 
+def document(results: Sequence[ExerciseResult]) -> bytes:
+    """A sheet as a Word document; the key begins a page of its own, to be kept back. Raises
+    MissingLibraryError without lxml."""
+    lines = sheet(results)
+    last = len(lines) - 1 - lines[::-1].index(KEY) if KEY in lines else -1
+    titles = {i for i, line in enumerate(lines) if line in TITLES and (i == 0 or not lines[i - 1])}
+    return new_document(lines, titles=titles, pages={last})
+
+
 def write_sheet(path: Path, results: Sequence[ExerciseResult]) -> None:
     """Write it as .docx, .md or .txt, whole or not at all. Raises InputError for another ending,
     FileError where it cannot be written, and MissingError without lxml for .docx."""
     ending = check_ending(path)
-    lines = sheet(results, marked=ending == ".md")
-    data = new_document(lines) if ending == ".docx" else ("\n".join(lines) + "\n").encode()
+    if ending == ".docx":
+        data = document(results)
+    else:
+        data = ("\n".join(sheet(results, marked=ending == ".md")) + "\n").encode()
     write_whole(path, data)
 
 

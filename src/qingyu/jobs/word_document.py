@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,7 @@ ASIDE = ("word/header", "word/footer", "word/footnotes", "word/endnotes", "word/
 LARGEST_BYTES = 256 << 20  # of all parts, unpacked
 LARGEST_MAIN = 64 << 20
 AUTHOR = "轻语 Qingyu"
+TITLE_SIZE = "28"  # half points
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -184,13 +185,23 @@ class _Marks:
         return element
 
 
-def new_document(lines: Sequence[str]) -> bytes:
-    """A Word document that has these paragraphs and nothing else."""
+def new_document(
+    lines: Sequence[str], *, titles: Collection[int] = (), pages: Collection[int] = ()
+) -> bytes:
+    """A Word document that has these paragraphs and nothing else. By their index, `titles` are
+    bold and larger, and `pages` begin a page. Raises MissingLibraryError."""
     etree = _lxml()
     root = etree.Element(f"{W}document", nsmap={"w": W[1:-1]})
     body = etree.SubElement(root, f"{W}body")
-    for line in lines:
-        run = etree.SubElement(etree.SubElement(body, f"{W}p"), f"{W}r")
+    for i, line in enumerate(lines):
+        paragraph = etree.SubElement(body, f"{W}p")
+        if i in pages:
+            etree.SubElement(etree.SubElement(paragraph, f"{W}pPr"), f"{W}pageBreakBefore")
+        run = etree.SubElement(paragraph, f"{W}r")
+        if i in titles:
+            looks = etree.SubElement(run, f"{W}rPr")
+            etree.SubElement(looks, f"{W}b")
+            etree.SubElement(looks, f"{W}sz").set(f"{W}val", TITLE_SIZE)
         words = etree.SubElement(run, f"{W}t")
         words.text = UNTOLD.sub("", line)
         words.set(SPACE, "preserve")

@@ -46,6 +46,7 @@ from qingyu.web.edge.tracing import Traced, tracer_from_environment
 from .api import (
     documents,
     embedding_shapes,
+    exercises,
     heads,
     health,
     huggingface,
@@ -156,8 +157,8 @@ def create_app(settings: Settings, *, load: Callable[[Path], ServedModel] | None
     )
     app.state.qingyu = state
     parts = (
-        routes, documents, jobs, models, phrases, words, heads, indexes, embedding_shapes,
-        huggingface,        open_inference, languagetool, health,
+        routes, documents, exercises, jobs, models, phrases, words, heads, indexes,
+        embedding_shapes, huggingface, open_inference, languagetool, health,
     )  # fmt: skip
     tasks = routes.task_router()
     for router in (tasks, *(part.router for part in parts)):
