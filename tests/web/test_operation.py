@@ -317,3 +317,17 @@ def test_logs_are_for_whoever_reads_them(
             one.setLevel(level)
     assert written.getvalue().startswith("{") is as_json
     assert "ready" in written.getvalue()
+
+
+def test_a_model_card_is_read(tmp_path: Path) -> None:
+    """The card of a bundle as it is written; none, or none such, is told."""
+    settings = fake_settings(tmp_path)
+    with serving(settings) as running, running.client() as client:
+        none = client.get("/v1/models/fake/card")
+        assert (none.status_code, none.json()["error"]["code"]) == (404, "model_not_found")
+        (tmp_path / "fake" / "README.md").write_text("# 假模型\n", "utf-8")
+        answer = client.get("/v1/models/fake/card")
+        assert answer.text == "# 假模型\n"
+        assert answer.headers["content-type"].startswith("text/markdown")
+        assert client.get("/v1/models/nope/card").status_code == 404
+        assert client.get("/v1/models/..%2Ffake/card").status_code == 404

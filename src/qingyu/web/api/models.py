@@ -1,4 +1,4 @@
-"""GET /v1/models: the bundles."""
+"""GET /v1/models: the bundles; /v1/models/{name}/card: what there is to know of one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
+from qingyu.bundle import CARD
+from qingyu.errors import ModelNotFoundError
 from qingyu.service.slots import BundleState
 from qingyu.tasks.registry import supported
 from qingyu.web.state import state_of
 
+from .exchange import ERRORS
+from .indexes import in_thread
+
+MARKDOWN = "text/markdown"
 router = APIRouter(tags=["models"])
 
 
@@ -46,6 +53,26 @@ async def models(request: Request) -> ModelsResponse:
         default=state.default,
         memory_budget_bytes=state.service.registry.budget,
     )
+
+
+@router.get(
+    "/v1/models/{name}/card",
+    summary="模型卡 / the model card",
+    response_model=None,
+    responses={200: {"content": {MARKDOWN: {"schema": {"type": "string"}}}}, **ERRORS},
+)
+async def card(request: Request, name: str) -> Response:
+    registry = state_of(request).service.registry
+
+    def read() -> bytes:
+        try:
+            return (registry.state(name).manifest.path / CARD).read_bytes()
+        except OSError as error:
+            raise ModelNotFoundError(
+                f"模型 {name} 没有模型卡。", f"The model {name} has no card."
+            ) from error
+
+    return Response(await in_thread(read), media_type=f"{MARKDOWN}; charset=utf-8")
 
 
 def model_info(bundle: BundleState) -> ModelInfo:
