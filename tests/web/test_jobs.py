@@ -152,10 +152,15 @@ def test_limits_and_owners(tmp_path: Path) -> None:
         assert large.json()["error"]["code"] == "body_too_large"
         assert client.get(f"/v1/jobs/{job}").json()["state"] == "uploading"
         assert client.get(f"/v1/jobs/{job}", headers=theirs).status_code == 404
-        assert client.get("/v1/jobs", headers=theirs).json() == {"jobs": [], "next": None}
+        assert client.get("/v1/jobs", headers=theirs).json() == {
+            "jobs": [],
+            "next": None,
+            "enabled": True,
+        }
 
 
 def test_without_a_folder_there_are_no_jobs(tmp_path: Path) -> None:
     """A service that was given none says so."""
     with serving(settings(tmp_path, jobs=None)) as running, running.client() as client:
-        assert client.get("/v1/jobs").json()["error"]["code"] == "jobs_disabled"
+        assert client.get("/v1/jobs").json() == {"jobs": [], "next": None, "enabled": False}
+        assert create(client).json()["error"]["code"] == "jobs_disabled"

@@ -79,6 +79,9 @@ class JobsResponse(BaseModel):
     next: str | None = Field(
         description="更早任务的下一页的 after / `after` of the next page, if any"
     )
+    enabled: bool = Field(
+        default=True, description="服务是否接受任务 / whether the service takes jobs"
+    )
 
 
 def told_of(job: JobRecord) -> JobResponse:

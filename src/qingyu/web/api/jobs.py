@@ -222,7 +222,9 @@ async def all_jobs(
     limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
     after: Annotated[str | None, Query(max_length=64)] = None,
 ) -> JobsResponse:
-    """Newest first, a page at a time."""
+    """Newest first, a page at a time; none where the service takes no jobs."""
+    if request.app.state.jobs is None:
+        return JobsResponse(jobs=[], next=None, enabled=False)
     jobs = jobs_of(request)
     records = await jobs.call(jobs.store.page, context_of(request).client, limit + 1, after)
     shown = records[:limit]
