@@ -59,20 +59,21 @@ async function refusal(response) {
 }
 
 /**
- * Sends one request, a `body` as JSON; resolves to the Response, rejects with ApiError or an AbortError.
+ * Sends one request, a `body` as JSON or a `file` as it is; resolves to the Response, rejects with ApiError or an AbortError.
  * @param {string} path
- * @param {{method?: string, body?: unknown, signal?: AbortSignal, accept?: string}} [options]
+ * @param {{method?: string, body?: unknown, file?: Blob, signal?: AbortSignal, accept?: string}} [options]
  */
-export async function request(path, { method = "GET", body, signal, accept } = {}) {
+export async function request(path, { method = "GET", body, file, signal, accept } = {}) {
   const headers = accept ? { Accept: accept } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (file !== undefined) headers["Content-Type"] = "application/octet-stream";
   if (get("key")) headers.Authorization = `Bearer ${get("key")}`;
   let response;
   try {
     response = await fetch(new URL(path, document.baseURI), {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? file : JSON.stringify(body),
       signal,
       cache: "no-store",
     });

@@ -1,35 +1,37 @@
 // @ts-check
-// A job's answers as a file: CSV, JSONL or XLSX. Rows not yet answered are left blank.
+// A job's answers as a file: CSV, JSONL, XLSX, or tasks for Label Studio. Rows not yet answered are
+// left blank; what was changed by hand is told as it was changed.
 import { either } from "../i18n.js";
+import { added, load } from "./answers.js";
 import { write as csv } from "./delimited.js";
-import * as jobs from "./jobs.js";
 import { FILE_TASKS } from "./tasks.js";
 import { unlike } from "./table.js";
-
-async function* answered(job) {
-  for (let n = 0; n < jobs.chunks(job); n += 1) {
-    const part = await jobs.chunk(job, n);
-    for (const [i, row] of part.rows.entries()) yield [row, part.out?.[i] ?? null];
-  }
-}
 
 const message = (out) => (out?.error ? either(out.error.zh, out.error.en) : "");
 
 /** Header and rows of text, the added columns at the end. */
 export async function table(job) {
-  const { columns, row } = FILE_TASKS[job.task];
+  const { columns } = FILE_TASKS[job.task];
   const rows = [unlike([...job.header, ...columns, "error"])];
-  for await (const [cells, out] of answered(job)) {
-    rows.push([...cells, ...(out && !out.error ? row(out) : columns.map(() => "")), message(out)]);
-  }
+  for (const row of await load(job)) rows.push([...row.cells, ...added(job.task, row), message(row.out)]);
   return rows;
 }
 
+const edited = (columns, put) =>
+  Object.fromEntries(Object.entries(put).map(([k, text]) => [columns[k], text]));
+
 async function jsonl(job) {
   const lines = [];
-  for await (const [cells, out] of answered(job)) {
+  const { columns } = FILE_TASKS[job.task];
+  for (const { cells, out, put } of await load(job)) {
     const item = Object.fromEntries(job.header.map((name, i) => [name, cells[i]]));
-    lines.push(JSON.stringify(out?.error ? { ...item, error: message(out) } : { ...item, result: out }));
+    lines.push(
+      JSON.stringify(
+        out?.error
+          ? { ...item, error: message(out) }
+          : { ...item, result: out, ...(put && { edited: edited(columns, put) }) },
+      ),
+    );
   }
   return `${lines.join("\n")}\n`;
 }
@@ -37,9 +39,13 @@ async function jsonl(job) {
 const MAKERS = {
   csv: async (job) => new Blob([csv(await table(job))], { type: "text/csv" }),
   jsonl: async (job) => new Blob([await jsonl(job)], { type: "application/x-ndjson" }),
+  json: async (job) => {
+    const { labelStudio } = await import("./label-studio.js");
+    return new Blob([JSON.stringify((await labelStudio(job)).tasks, null, 1)], { type: "application/json" });
+  },
   xlsx: async (job) => (await import("./xlsx.js")).write(await table(job)),
 };
-export const FORMATS = Object.keys(MAKERS);
+export const FORMATS = ["csv", "jsonl", "xlsx"];
 
 /** Hands the browser a file to keep. */
 export async function download(job, format) {

@@ -5,6 +5,7 @@ import * as api from "../api.js";
 import { button, field, h, iconButton, replace, segmented, select, toggle } from "../dom.js";
 import { answer } from "../files/run.js";
 import { textColumn } from "../files/table.js";
+import { MANY } from "../files/server.js";
 import { FILE_TASKS, input } from "../files/tasks.js";
 import { count } from "../format.js";
 import { t } from "../i18n.js";
@@ -29,12 +30,14 @@ class Draft extends HTMLElement {
   #timer = 0;
 
   /** `{file, how, table}` as opened; `task` and `head`: those to begin with, if they were chosen
-   * before. */
-  open({ file, how, table, task, head }) {
+   * before; `server`: whether the service takes jobs. */
+  open({ file, how, table, task, head, server }) {
     const able = Object.keys(FILE_TASKS).filter(api.offers);
     const column = textColumn(table);
     /** @type {any} */
     this.work = { file, how, table, column, able, task: task ?? likely(able, table, column) };
+    this.work.server = server;
+    this.work.there = server && table.rows.length > MANY;
     this.#options();
     if (head && "head" in this.work.options) this.work.options.head = head;
     this.#form();
@@ -138,10 +141,41 @@ class Draft extends HTMLElement {
         ["csv", "xlsx"].includes(table.kind) &&
           toggle(t("files.header"), how.header ?? true, (header) => reopen({ header })),
         this.place,
+        this.#where(),
         h("div", { class: "row" }, this.word, h("span", { class: "push" }), this.go),
       ),
     );
     this.#preview();
+  }
+
+  /** Where the rows are worked through: said, and to choose where the service takes jobs. */
+  #where() {
+    const { work } = this;
+    const said = h("small");
+    const say = () => replace(said, t(work.there ? "files.there.note" : "files.here.note"));
+    const choose = (there) => {
+      work.there = there;
+      say();
+    };
+    say();
+    const name = t("files.where");
+    return h(
+      "div",
+      { class: "field" },
+      work.server && [
+        h("span", { class: "legend" }, name),
+        segmented(
+          name,
+          [
+            [false, t("files.here")],
+            [true, t("files.there")],
+          ],
+          work.there,
+          choose,
+        ),
+      ],
+      said,
+    );
   }
 
   #field(name) {

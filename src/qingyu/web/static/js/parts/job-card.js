@@ -1,11 +1,14 @@
 // @ts-check
 // <qy-job>: one job with its progress, rate, time left, errors, and what one can do with it.
 import { button, h, iconButton, replace } from "../dom.js";
+import { labelStudio } from "../files/label-studio.js";
 import { clock, count, when } from "../format.js";
 import * as jobs from "../files/jobs.js";
 import { download, FORMATS } from "../files/results.js";
 import { running, start } from "../files/run.js";
 import { either, t } from "../i18n.js";
+import { copyButton } from "./copy.js";
+import "./results.js";
 
 const WINDOW = 8000; // ms over which the rate is taken
 const SHOWN = 50; // errors listed
@@ -23,6 +26,7 @@ class JobCard extends HTMLElement {
   #note = h("p", { class: "small wait", role: "status" });
   #acts = h("div", { class: "row" });
   #errors = h("details", { class: "fold" });
+  #results = h("div", { class: "stack" });
   #drawn = "";
 
   connectedCallback() {
@@ -46,6 +50,7 @@ class JobCard extends HTMLElement {
         this.#figures,
         this.#note,
         this.#acts,
+        this.#results,
         this.#errors,
       ),
     );
@@ -114,7 +119,36 @@ class JobCard extends HTMLElement {
         button(t("job.continue"), { icon: "play", kind: "primary", onclick: () => start(job) }),
       (live || state === "paused") &&
         button(t("job.cancel"), { kind: "danger", onclick: () => this.#cancel() }),
-      !live && job.done > 0 && FORMATS.map(save),
+      !live &&
+        job.done > 0 && [
+          button(t("job.results"), { icon: "classify", kind: "primary", onclick: () => this.#look() }),
+          FORMATS.map(save),
+          button("Label Studio", { icon: "down", onclick: () => this.#labelStudio() }),
+        ],
+    );
+    replace(this.#results);
+  }
+
+  /** The answers on the card, or away again. */
+  async #look() {
+    if (this.#results.querySelector("qy-results")) return replace(this.#results);
+    const results = /** @type {any} */ (h("qy-results"));
+    await results.open(this.job);
+    return replace(this.#results, results);
+  }
+
+  async #labelStudio() {
+    await download(this.job, "json");
+    const { config } = await labelStudio(this.job);
+    replace(
+      this.#results,
+      h("p", { class: "small muted" }, t("job.studio")),
+      h("pre", { tabindex: 0 }, h("code", null, config)),
+      h(
+        "div",
+        { class: "row" },
+        copyButton(() => config),
+      ),
     );
   }
 

@@ -5,11 +5,14 @@ import { h, replace } from "../dom.js";
 import { FileError } from "../files/decode.js";
 import * as jobs from "../files/jobs.js";
 import { news, running, start } from "../files/run.js";
+import * as server from "../files/server.js";
 import { readTable } from "../files/table.js";
 import { t } from "../i18n.js";
 import "../parts/draft.js";
 import "../parts/drop.js";
 import "../parts/job-card.js";
+import { trouble } from "../parts/notice.js";
+import "../parts/server-job.js";
 import { get } from "../store.js";
 
 const words = (error) =>
@@ -47,17 +50,41 @@ class Files extends HTMLElement {
   }
 
   async #show() {
-    const found = await jobs.list();
+    const theirs = await this.#served();
+    const found = await jobs.list(); // last, so that a short job is not shown as it was before
     const card = (job) => {
       const node = h("qy-job", { "data-job": job.id });
       node.job = running(job.id)?.job ?? job;
       return node;
     };
-    replace(this.#list, found.length > 0 && h("h2", { class: "section" }, t("files.jobs")), found.map(card));
+    const there = (job) => {
+      const node = /** @type {any} */ (h("qy-server-job"));
+      node.job = job;
+      return { at: job.created * 1000, node };
+    };
+    const all = [...found.map((job) => ({ at: job.created, node: card(job) })), ...theirs.map(there)];
+    replace(
+      this.#list,
+      all.length > 0 && h("h2", { class: "section" }, t("files.jobs")),
+      all.sort((a, b) => b.at - a.at).map(({ node }) => node),
+    );
   }
 
-  #fail(error) {
-    replace(
+  /** The jobs that the service has of us; none where it takes none, or cannot be asked now. */
+  async #served() {
+    try {
+      const { jobs: theirs, enabled } = await server.list();
+      this.server = enabled;
+      return theirs;
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      return [];
+    }
+  }
+
+  #fail(error, retry) {
+    if (retry && error instanceof api.ApiError) return replace(this.#draft, trouble(error, retry));
+    return replace(
       this.#draft,
       h("div", { class: "notice bad", role: "alert" }, h("div", null, h("p", null, words(error)))),
     );
@@ -75,7 +102,7 @@ class Files extends HTMLElement {
         onclose: () => this.#close(),
         onreopen: (e) => this.#open(file, e.detail),
       });
-      this.draft.open({ file, how, table, task, head });
+      this.draft.open({ file, how, table, task, head, server: this.server });
       replace(this.#draft, this.draft);
     } catch (error) {
       this.draft = null;
@@ -91,13 +118,21 @@ class Files extends HTMLElement {
   }
 
   async #start() {
+    const { work } = this.draft;
     try {
+      if (work.there) {
+        this.draft.go.disabled = true;
+        await server.create(work);
+        this.#close();
+        return await this.#show();
+      }
       const job = await jobs.create(this.draft.job);
       this.#close();
       start(job);
-      await this.#show();
+      return await this.#show();
     } catch (error) {
-      this.#fail(error.name === "QuotaExceededError" ? new FileError("file.quota") : error);
+      if (error instanceof api.ApiError) return this.#fail(error, () => this.#open(work.file, work.how));
+      return this.#fail(error.name === "QuotaExceededError" ? new FileError("file.quota") : error);
     }
   }
 }
