@@ -82,6 +82,8 @@ export class Editor extends HTMLElement {
   select(start, end) {
     this.#box.focus();
     this.#box.setSelectionRange(start, end);
+    const marked = this.marks(this.value).findIndex((mark) => mark.start === start);
+    if (marked >= 0) this.mark(marked)?.scrollIntoView({ block: "nearest" });
   }
 
   /** The element behind the n-th of the marks. */

@@ -9,6 +9,8 @@ import { splice, surface } from "../text.js";
 import { TaskView } from "./task-view.js";
 
 const LONG = 160; // characters
+const CLOSING = /^[\p{Pe}\p{Pf}，。、；：？！…—,.;:?!%％]/u;
+const OPENING = /[\p{Ps}\p{Pi}]$/u;
 const WORST = 8; // nats at which the heat is full: a chance of 1 in 3,000
 
 class Score extends TaskView {
@@ -40,12 +42,6 @@ class Score extends TaskView {
     this.found = h("div", { class: "stack" });
     replace(
       this.out,
-      h(
-        "dl",
-        { class: "facts" },
-        fact(t("score.perplexity"), result.perplexity.toFixed(1)),
-        fact(t("score.mean"), mean.toFixed(2)),
-      ),
       this.#heat(result),
       h(
         "div",
@@ -56,6 +52,17 @@ class Score extends TaskView {
       ),
       this.detail,
       this.found,
+      h(
+        "details",
+        { class: "fold" },
+        h("summary", null, t("score.figures")),
+        h(
+          "dl",
+          { class: "facts" },
+          fact(t("score.perplexity"), result.perplexity.toFixed(1)),
+          fact(t("score.mean"), mean.toFixed(2)),
+        ),
+      ),
     );
     if (get("models").length === 0 || api.offers("check")) this.#check(body);
   }
@@ -81,10 +88,16 @@ class Score extends TaskView {
         points.slice(token.start, token.end).join(""),
       ),
     );
-    const nodes = [];
+    // Closing marks stay with the character before them, opening ones with that after: buttons may
+    // break a line anywhere, and none is to begin with a comma.
+    const words = [];
     let at = 0;
     tokens.forEach((token, i) => {
-      nodes.push(points.slice(at, token.start).join(""), cells[i]);
+      const between = points.slice(at, token.start).join("");
+      const before = points[token.start - 1] ?? "";
+      const joined = between === "" && i > 0 && (CLOSING.test(points[token.start]) || OPENING.test(before));
+      if (!joined) words.push(between, h("span", { class: "heat-word" }));
+      words.at(-1).append(cells[i]);
       at = token.end;
     });
     const walk = (event) => {
@@ -99,7 +112,7 @@ class Score extends TaskView {
     return h(
       "div",
       { class: "sentence", lang: "zh-CN", role: "group", "aria-label": t("score.heat"), onkeydown: walk },
-      nodes,
+      words,
       points.slice(at).join(""),
     );
   }
@@ -114,7 +127,6 @@ class Score extends TaskView {
         t("score.detail", {
           token: here,
           score: percent(Math.exp(token.log_prob)),
-          nats: (-token.log_prob).toFixed(2),
         }),
       ),
     );

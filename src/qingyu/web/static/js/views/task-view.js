@@ -241,12 +241,11 @@ export class TaskView extends HTMLElement {
         this.#status,
         t("status", {
           model: all.model,
-          inside: millis(all.elapsed_ms),
-          round: millis(round),
-          tokens: all.tokens,
+          inside: millis(round),
         }),
       );
       this.#code.show(this.task, body, all);
+      this.#reveal(asked);
       this.#timers.keep = setTimeout(
         () => history.add(this.kind.id, this.params(), this.state.text),
         SETTLED,
@@ -263,12 +262,20 @@ export class TaskView extends HTMLElement {
       replace(this.#cut);
       replace(this.#status);
       this.#code.show(this.task, body, null);
+      this.#reveal(asked);
     } finally {
       if (this.#asked === mine) {
         this.#asked = null;
         this.removeAttribute("aria-busy");
       }
     }
+  }
+
+  /** An answer that scrolls can be reached by key, and one that was asked for comes into sight. */
+  #reveal(asked) {
+    if (this.out.scrollHeight > this.out.clientHeight) this.out.tabIndex = 0;
+    else this.out.removeAttribute("tabindex");
+    if (asked) this.out.scrollIntoView({ block: "nearest" });
   }
 
   #drop() {
