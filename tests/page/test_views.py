@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -188,21 +189,57 @@ def test_a_choice_of_models(page: Page, standin: StandIn) -> None:
 
 
 def test_models_load_and_unload(page: Page, standin: StandIn) -> None:
-    """Size, memory and accuracy of each model; a button unloads and loads it, unless the service
-    keeps it: the default and what is pinned."""
+    """Size, memory, version and agreement of each model, and its card; a button unloads it after a
+    question, and loads it, unless the service keeps it: the default and what is pinned."""
     standin.models = [
         dict(MODEL), {**MODEL, "name": "other"}, {**MODEL, "name": "fixed", "pinned": True}
     ]  # fmt: skip
     page.goto(f"{standin.url}#/models")
     card = page.get_by_role("article", name="other")
     expect(card).to_contain_text("33.5 MB")
+    expect(card).to_contain_text("Apache-2.0")
+    expect(card).to_contain_text(MODEL["digest"][:12])
+    card.get_by_role("button", name="模型卡").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="怎么来的")).to_be_visible()
+    expect(dialog.get_by_role("cell", name="0.9")).to_be_visible()
+    expect(dialog.locator("code")).to_have_text("qingyu build")
+    expect(dialog.locator("img")).to_have_count(0)
+    page.keyboard.press("Escape")
     card.get_by_text("一致程度").click()
     expect(card.get_by_role("row", name="fill-mask")).to_contain_text("96.9%")
     card.get_by_role("button", name="卸载").click()
+    page.get_by_role("dialog").get_by_role("button", name="不了").click()
+    expect(card).to_contain_text("已载入")
+    card.get_by_role("button", name="卸载").click()
+    page.get_by_role("dialog").get_by_role("button", name="确定").click()
     expect(card.get_by_role("button", name="载入")).to_be_visible()
     expect(card).to_contain_text("未载入")
     for kept in ("fixed", "qingyu-small-zh"):
-        expect(page.get_by_role("article", name=kept).get_by_role("button")).to_have_count(0)
+        expect(page.get_by_role("article", name=kept).get_by_role("button")).to_have_count(1)
+
+
+def test_live_tells_idle_from_not_yet(page: Page, standin: StandIn) -> None:
+    """While nobody asks anything, what cannot be measured is idle, not still to come."""
+    counters = standin.metrics()
+    page.route("**/metrics", lambda route: route.fulfill(body=counters))
+    page.clock.install(time=1_000)
+    page.clock.pause_at(2_000)
+    page.goto(f"{standin.url}#/live")
+    latency = page.locator(".chart-value").nth(1)
+    expect(latency).to_have_text("收集中……")
+    page.clock.run_for(2000)
+    expect(latency).to_have_text("空闲")
+    expect(page.locator(".chart-value").first).to_have_text("0 次/秒")
+
+
+def test_words_for_people(page: Page, standin: StandIn) -> None:
+    """No view speaks of tokens, perplexity or nats before something is unfolded."""
+    for view in ("fill-mask", "score?text=天汽好", "classify", "files", "live", "models", "check"):
+        page.goto(f"{standin.url}#/{view}")
+        page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert not re.search("词元|困惑度|奈特", page.inner_text("body")), view
 
 
 def test_live_figures(page: Page, standin: StandIn) -> None:
@@ -218,7 +255,8 @@ def test_live_figures(page: Page, standin: StandIn) -> None:
     expect(figures.first).to_contain_text("40 次/秒")
     expect(figures.nth(1)).to_contain_text("P50 4.0 ms")
     expect(figures.nth(3)).to_contain_text("24")
-    expect(figures.nth(4)).to_contain_text("25.0%")
+    expect(figures.nth(4)).to_contain_text("25%")
+    expect(figures.nth(3)).to_contain_text("装满 125%")
     expect(figures.nth(5)).to_contain_text("上限 8,192")
     expect(figures.nth(7)).to_contain_text("150 MB")
 

@@ -33,7 +33,11 @@ class Chart extends HTMLElement {
   /** `values`: numbers or null, oldest first, of at most `room`; `form`: number -> text. */
   show(values, { room, period, form, ceiling = 0, aside = "" }) {
     const last = values.findLast((v) => v !== null);
-    const text = last === undefined ? t("live.wait") : form(last);
+    // Two readings make a value; where they make none, there was nothing to measure.
+    const text =
+      last === undefined || values.at(-1) === null
+        ? t(values.length ? "live.idle" : "live.wait")
+        : form(last);
     const top = Math.max(ceiling, ...values.map((v) => v ?? 0)) || 1;
     const x = (i) => (((i + room - values.length) / (room - 1)) * W).toFixed(1);
     const y = (v) => (H - 1 - (v / top) * (H - 4)).toFixed(1);

@@ -8,8 +8,9 @@ import { go } from "../router.js";
 import { get, set } from "../store.js";
 import { keyForm } from "./notice.js";
 
-function open(title, body) {
-  const dialog = h("dialog", { "aria-label": title, onclose: () => dialog.remove() });
+/** A dialog with a title; `body(dialog)` is what stands in it. */
+export function open(title, body, kind = "") {
+  const dialog = h("dialog", { class: kind, "aria-label": title, onclose: () => dialog.remove() });
   dialog.append(
     h(
       "div",

@@ -2,7 +2,7 @@
 // Live figures: what the service counts, as small charts.
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { bytes, count, millis, percent } from "../format.js";
+import { bytes, count, millis } from "../format.js";
 import { t } from "../i18n.js";
 import { grown, parse, quantile, total } from "../metrics.js";
 import "../parts/chart.js";
@@ -17,6 +17,7 @@ const work = ({ path }) => path !== "/metrics";
 const rate = (name, keep) => (a, b, seconds) => grown(a, b, name, keep) / seconds;
 const ratio = (part, whole) => (whole > 0 ? part / whole : null);
 const whole = (v) => (v < 10 ? v.toFixed(1).replace(/\.0$/, "") : count(Math.round(v)));
+const share = (v) => `${Math.round(v * 100)}%`; // of a whole that a batch may go beyond
 const lasting = (v) => millis(v * 1000);
 
 // id -> how a value comes of two readings, how it is written, and what stands beside it
@@ -41,7 +42,7 @@ const FIGURES = {
   batch: {
     value: (a, b) => ratio(grown(a, b, "qingyu_batch_tokens_total"), grown(a, b, "qingyu_batches_total")),
     form: whole,
-    aside: (_, b) => t("live.fill", { value: percent(total(b, "qingyu_batch_fill")) }),
+    aside: (_, b) => t("live.fill", { value: share(total(b, "qingyu_batch_fill")) }),
   },
   cache: {
     value: (a, b) =>
@@ -49,7 +50,7 @@ const FIGURES = {
         grown(a, b, "qingyu_cache_hits_total"),
         grown(a, b, "qingyu_cache_hits_total") + grown(a, b, "qingyu_cache_misses_total"),
       ),
-    form: percent,
+    form: share,
     ceiling: 1,
     aside: (_, b) => bytes(total(b, "qingyu_cache_bytes")),
   },
@@ -60,7 +61,7 @@ const FIGURES = {
   },
   busy: {
     value: (a, b, seconds) => Math.min(1, grown(a, b, "qingyu_busy_seconds_total") / seconds),
-    form: percent,
+    form: share,
     ceiling: 1,
   },
   memory: { value: (_, b) => total(b, "qingyu_resident_bytes"), form: bytes },

@@ -5,7 +5,12 @@ import { button, h, replace } from "../dom.js";
 import { bytes, count, percent } from "../format.js";
 import { t } from "../i18n.js";
 import { parse, total } from "../metrics.js";
+import { confirm } from "../parts/confirm.js";
+import { open } from "../parts/dialogs.js";
+import { markdown } from "../parts/markdown.js";
 import { trouble } from "../parts/notice.js";
+
+const VERSION = 12; // digits of the digest shown
 
 class Models extends HTMLElement {
   #stop = new AbortController();
@@ -81,6 +86,7 @@ class Models extends HTMLElement {
       ["precision", model.precision.toUpperCase()],
       ["family", model.family],
       ["licence", model.licence || "—"],
+      ["version", model.digest ? model.digest.slice(0, VERSION) : "—"],
     ];
     return h(
       "article",
@@ -97,6 +103,7 @@ class Models extends HTMLElement {
         model.name === first && h("span", { class: "tag" }, t("models.default")),
         model.pinned && h("span", { class: "tag" }, t("models.pinned")),
         h("span", { class: "push" }),
+        button(t("models.card"), { kind: "quiet", icon: "info", onclick: () => this.#open(model) }),
         this.#lever(model, first),
       ),
       h(
@@ -117,8 +124,25 @@ class Models extends HTMLElement {
         ),
       ),
       Object.keys(model.accuracy ?? {}).length > 0 &&
-        h("details", { class: "fold" }, h("summary", null, t("models.accuracy")), accuracy(model.accuracy)),
+        h(
+          "details",
+          { class: "fold" },
+          h("summary", null, t("models.agreement")),
+          h("p", { class: "small muted" }, t("models.agreement.note")),
+          agreement(model.accuracy),
+        ),
     );
+  }
+
+  /** The model card, written by whoever made the model. */
+  async #open(model) {
+    try {
+      const path = `v1/models/${encodeURIComponent(model.name)}/card`;
+      const text = await (await api.request(path, { signal: this.#stop.signal })).text();
+      open(model.name, () => h("div", { class: "written" }, markdown(text)), "wide");
+    } catch (error) {
+      this.#fail(error, () => this.#open(model));
+    }
   }
 
   /** Loads or unloads a model; what is pinned stays, and so does the default, which others ask. */
@@ -126,7 +150,10 @@ class Models extends HTMLElement {
     if (model.pinned || (model.loaded && model.name === first)) return null;
     const act = model.loaded ? "unload" : "load";
     const pull = async (event) => {
-      event.currentTarget.disabled = true;
+      const lever = event.currentTarget;
+      const words = t("models.unload.note", { bytes: bytes(model.memory_bytes) });
+      if (model.loaded && !(await confirm(t("models.unload.ask", { name: model.name }), words))) return;
+      lever.disabled = true;
       replace(this.#note);
       try {
         await api.request(`v2/repository/models/${encodeURIComponent(model.name)}/${act}`, {
@@ -145,7 +172,7 @@ class Models extends HTMLElement {
 }
 
 /** The bundle's own report: how its parts agree with the model before compression. */
-function accuracy(report) {
+function agreement(report) {
   const columns = ["top1", "kl", "cosine", "rows"].filter((c) =>
     Object.values(report).some((part) => part?.[c] !== undefined),
   );
