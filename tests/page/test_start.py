@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 import qingyu
+from qingyu.jobs.documents import read_document
 
 from .conftest import DESKTOP, PHONE, Open
 from .standin import MODEL, StandIn
@@ -108,6 +111,23 @@ def test_an_exercise_is_made(page: Page, standin: StandIn) -> None:
     page.emulate_media(media="print")
     expect(sheet).to_be_visible()
     expect(page.locator(".ask")).to_be_hidden()
+
+
+def test_an_exercise_as_a_word_document(page: Page, standin: StandIn, tmp_path: Path) -> None:
+    """The sheet of the page, as a document whose key begins a page of its own."""
+    pytest.importorskip("lxml")
+    page.goto(f"{standin.url}#/exercise?text=门口有一棵树。")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="下载 Word").click()
+    assert waiting.value.suggested_filename == "出填空题.docx"
+    path = tmp_path / "a.docx"
+    waiting.value.save_as(path)
+    assert list(read_document(path).paragraphs.values()) == [
+        "填空", "门口有一（1）____树。", "选项", "1. A. 张  B. 棵  C. 条  D. 匹", "答案", "1. B 棵"
+    ]  # fmt: skip
+    main = zipfile.ZipFile(path).read("word/document.xml").decode()
+    assert main.count("<w:pageBreakBefore/>") == 1
+    assert main.index("<w:pageBreakBefore/>") > main.index("选项")
 
 
 def test_nothing_to_blank_is_told(page: Page, standin: StandIn) -> None:

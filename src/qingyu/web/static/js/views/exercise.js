@@ -1,9 +1,12 @@
 // @ts-check
-// Exercises for a class: blanks in a text, choices, a key; to print or to take away as Markdown.
+// Exercises for a class: blanks in a text, choices, a key; to print, as a Word document, or to copy
+// as Markdown.
+import * as api from "../api.js";
 import { button, field, h, replace, select, toggle } from "../dom.js";
 import { t } from "../i18n.js";
 import { copyButton } from "../parts/copy.js";
-import { hint } from "../parts/notice.js";
+import { hint, trouble } from "../parts/notice.js";
+import { save } from "../proof/documents.js";
 import { TaskView } from "./task-view.js";
 
 const KINDS = ["idioms", "measures", "conjunctions", "characters"];
@@ -28,6 +31,7 @@ class Exercise extends TaskView {
   ];
 
   #last = null;
+  #said = h("div");
 
   fields() {
     const { kinds, difficulty, choices, words } = this.state;
@@ -67,7 +71,7 @@ class Exercise extends TaskView {
     return { text, kinds, difficulty, choices: Number(choices), ...(own.length && { words: own }) };
   }
 
-  answer(result) {
+  answer(result, _all, body) {
     this.#last = result;
     if (result.items.length === 0) return replace(this.out, hint(t("exercise.nothing")));
     const key = h(
@@ -93,9 +97,26 @@ class Exercise extends TaskView {
         { class: "row" },
         toggle(t("exercise.show"), this.state.key, show),
         button(t("exercise.print"), { onclick: () => print() }),
+        button(t("exercise.word"), { icon: "down", onclick: () => this.#word(body) }),
         copyButton(() => this.#markdown()),
       ),
+      this.#said,
     );
+  }
+
+  /** The same exercise as a Word document, which the service writes. */
+  async #word(body) {
+    replace(this.#said);
+    try {
+      const answer = await api.request("v1/exercise/document", { method: "POST", body });
+      save(await answer.blob(), `${t("exercise.title")}.docx`);
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      replace(
+        this.#said,
+        trouble(error, () => this.#word(body)),
+      );
+    }
   }
 
   #offered() {
