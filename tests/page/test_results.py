@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from qingyu.bundle import find
 from qingyu.errors import ModelNotFoundError
@@ -18,6 +18,7 @@ from tests.support.process import served
 
 from .conftest import DESKTOP, PHONE, Open
 from .standin import StandIn
+from .test_access import AXE, RUN_AXE
 
 pytestmark = pytest.mark.browser
 SLOW = 60_000  # ms
@@ -75,6 +76,10 @@ def test_a_summary_and_its_filters(
     expect(grid.locator("thead th")).to_have_text(["城市", "北京", "杭州", "深圳"])
     expect(grid.locator("tbody tr").first).to_have_text("正面303030")
     expect(grid.locator("tbody tr").last).to_have_text("负面101010")
+    results.locator("select").nth(1).select_option("2")
+    expect(results.locator(".figure")).to_have_text("65.0%")
+    page.evaluate(AXE)
+    assert page.evaluate(RUN_AXE) == []
     results.locator("select").nth(2).select_option("0.9")
     expect(results.locator("[role=status]")).to_contain_text("0")
     assert page.evaluate("document.documentElement.scrollWidth") <= screen["viewport"]["width"]
@@ -161,6 +166,28 @@ def service(tmp_path: Path) -> Iterator[str]:
         pytest.skip("the default bundle is not built")
     with served("--jobs", str(tmp_path / "jobs")) as running:
         yield running.address
+
+
+@pytest.mark.slow
+def test_what_the_page_cannot_hold_goes_to_the_service(service: str, page: Page) -> None:
+    """Of a file too large for the page the beginning is looked at; the service gets all of it."""
+
+    def smaller(route: Route) -> None:
+        answer = route.fetch()
+        text = answer.text().replace("LARGEST = 64e6", "LARGEST = 3e3").replace("1e6;", "1e3;")
+        route.fulfill(response=answer, body=text)
+
+    page.route("**/js/files/table.js", smaller)
+    page.goto(f"{service}/#/files")
+    expect(page.locator("view-files .drop")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    upload(page, "大.csv", ["编号,评论", *(f"{i},第{i}次来，味道很好" for i in range(300))])
+    expect(page.locator("qy-draft")).to_contain_text("文件很大，只看了前")
+    expect(page.locator("qy-draft")).to_contain_text("可以关掉页面")
+    page.locator("qy-draft select").nth(1).select_option("text-classification")
+    page.get_by_role("button", name="交给服务处理").click()
+    expect(page.locator("qy-server-job .tag.done")).to_be_visible(timeout=SLOW)
+    expect(page.locator("qy-server-job")).to_contain_text("300 行")
 
 
 @pytest.mark.slow

@@ -4,15 +4,28 @@ import { decode, FileError } from "./decode.js";
 import { parse, sniff } from "./delimited.js";
 
 const LARGEST = 64e6; // bytes: the page holds the file in memory; `qingyu batch` streams larger ones
+const BEGINNING = 1e6; // bytes read of a larger file that the service will work through
+const LINE_END = 10;
 
 /**
- * Reads a File. The table also says its `sheets`.
+ * Reads a File. The table also says its `sheets`. Of one that is too large for the page only the first
+ * whole lines are read where `beginning` allows it; the table is then `partial`.
  * @param {File} file
- * @param {{header?: boolean, sheet?: string}} [options]
+ * @param {{header?: boolean, sheet?: string, beginning?: boolean}} [options]
  */
-export async function readTable(file, { header = true, sheet } = {}) {
-  if (file.size > LARGEST) throw new FileError("file.large", { mb: LARGEST / 1e6 });
-  const bytes = new Uint8Array(await file.arrayBuffer());
+export async function readTable(file, { header = true, sheet, beginning = false } = {}) {
+  const partial = file.size > LARGEST;
+  const large = new FileError("file.large", { mb: LARGEST / 1e6 });
+  if (partial && !beginning) throw large;
+  let bytes = new Uint8Array(await (partial ? file.slice(0, BEGINNING) : file).arrayBuffer());
+  if (partial) {
+    if (bytes[0] === 0x50 && bytes[1] === 0x4b) throw large; // a workbook has its directory at its end
+    bytes = bytes.subarray(0, bytes.lastIndexOf(LINE_END) + 1);
+  }
+  return { ...(await tableOf(file, bytes, header, sheet)), partial };
+}
+
+async function tableOf(file, bytes, header, sheet) {
   if (bytes.length === 0) throw new FileError("file.empty");
   const ending = file.name.toLowerCase().match(/\.(\w+)$/)?.[1] ?? "";
   if (bytes[0] === 0x50 && bytes[1] === 0x4b) {

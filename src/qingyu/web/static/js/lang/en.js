@@ -284,6 +284,8 @@ export default {
   "files.previewed": "Answers of the first {n} rows; start when they look right.",
   "files.labels": "Add labels first.",
   "files.start": "Start {n} rows",
+  "files.start.all": "Give it to the service",
+  "files.beginning": "A large file, of which {rows} rows were looked at · {columns} columns · {encoding}",
   "files.jobs": "My file jobs",
 
   "encoding.utf-8": "UTF-8",

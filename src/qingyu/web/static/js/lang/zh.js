@@ -280,6 +280,8 @@ export default {
   "files.previewed": "前 {n} 行的结果，确认无误再开始。",
   "files.labels": "请先添加标签。",
   "files.start": "开始处理 {n} 行",
+  "files.start.all": "交给服务处理",
+  "files.beginning": "文件很大，只看了前 {rows} 行 · {columns} 列 · {encoding}",
   "files.jobs": "我的文件任务",
 
   "encoding.utf-8": "UTF-8",

@@ -37,7 +37,7 @@ class Draft extends HTMLElement {
     /** @type {any} */
     this.work = { file, how, table, column, able, task: task ?? likely(able, table, column) };
     this.work.server = server;
-    this.work.there = server && table.rows.length > MANY;
+    this.work.there = server && (table.partial || table.rows.length > MANY);
     this.#options();
     if (head && "head" in this.work.options) this.work.options.head = head;
     this.#form();
@@ -76,7 +76,8 @@ class Draft extends HTMLElement {
       role: "region",
       "aria-label": t("files.preview"),
     });
-    this.go = button(t("files.start", { n: count(table.rows.length) }), {
+    const words = table.partial ? t("files.start.all") : t("files.start", { n: count(table.rows.length) });
+    this.go = button(words, {
       kind: "primary",
       icon: "play",
       onclick: () => this.#tell("start"),
@@ -106,7 +107,7 @@ class Draft extends HTMLElement {
             h(
               "p",
               { class: "small muted" },
-              t("files.shape", {
+              t(table.partial ? "files.beginning" : "files.shape", {
                 rows: count(table.rows.length),
                 columns: table.header.length,
                 encoding: t(`encoding.${table.encoding}`),
@@ -162,18 +163,19 @@ class Draft extends HTMLElement {
     return h(
       "div",
       { class: "field" },
-      work.server && [
-        h("span", { class: "legend" }, name),
-        segmented(
-          name,
-          [
-            [false, t("files.here")],
-            [true, t("files.there")],
-          ],
-          work.there,
-          choose,
-        ),
-      ],
+      work.server &&
+        !work.table.partial && [
+          h("span", { class: "legend" }, name),
+          segmented(
+            name,
+            [
+              [false, t("files.here")],
+              [true, t("files.there")],
+            ],
+            work.there,
+            choose,
+          ),
+        ],
       said,
     );
   }

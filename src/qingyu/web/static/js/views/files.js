@@ -94,7 +94,7 @@ class Files extends HTMLElement {
     this.setAttribute("aria-busy", "true");
     try {
       if (get("models").length === 0) await api.models();
-      const table = await readTable(file, how);
+      const table = await readTable(file, { ...how, beginning: this.server });
       const task = this.draft?.work.task ?? this.#wanted.task;
       const head = this.draft?.work.options.head ?? this.#wanted.head;
       this.draft = h("qy-draft", {
