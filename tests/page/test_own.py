@@ -19,6 +19,7 @@ from . import workbook
 from .conftest import DESKTOP, PHONE, Open
 from .own_rows import ASKED, FAQ, TAUGHT
 from .standin import StandIn
+from .test_access import AXE, RUN_AXE
 
 pytestmark = pytest.mark.browser
 SLOW = 60_000  # ms; what builds and teaches may take on a busy machine
@@ -129,6 +130,8 @@ def test_two_hundred_rows_are_taught_and_used(
     expect(verdict).to_contain_text("202")
     expect(page.locator(".range")).to_be_attached()
     expect(page.locator(".bullets").last).to_contain_text("其他")
+    page.evaluate(AXE)
+    assert page.evaluate(RUN_AXE) == []
     box = page.locator("form.ask-line input")
     box.fill("想开一张发票")
     box.press("Enter")
