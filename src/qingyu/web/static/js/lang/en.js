@@ -427,7 +427,7 @@ export default {
   "lesson.confusions": "What it mixes up",
   "lesson.mixed": "“{label}” taken for “{other}”: {n}",
   "lesson.notes": "Note",
-  "lesson.bar": "Below {bar} it can be told to answer 不确定 (not sure).",
+  "lesson.bar": "Below {bar}% it can be told to answer 不确定 (not sure).",
   "lesson.try": "Try “{name}”",
   "lesson.run": "Try it",
   "lesson.placeholder": "A sentence it has not seen",

@@ -421,7 +421,7 @@ export default {
   "lesson.confusions": "容易弄混的",
   "lesson.mixed": "“{label}”被当成“{other}”：{n} 次",
   "lesson.notes": "要注意",
-  "lesson.bar": "把握低于 {bar} 时，它可以回答“不确定”。",
+  "lesson.bar": "把握低于 {bar}% 时，它可以回答“不确定”。",
   "lesson.try": "试试“{name}”",
   "lesson.run": "试一下",
   "lesson.placeholder": "写一句它没见过的话",

@@ -50,7 +50,7 @@ export function lessonCard({ name, rows, score, bar, notes }) {
         notes.map(({ zh, en }) => h("li", null, either(zh, en))),
       ),
     ],
-    bar !== null && h("p", { class: "small muted" }, t("lesson.bar", { bar: percent(bar) })),
+    bar !== null && h("p", { class: "small muted" }, t("lesson.bar", { bar: Math.floor(100 * bar) })),
     tryIt(name),
     h(
       "div",
