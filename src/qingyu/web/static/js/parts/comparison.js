@@ -28,7 +28,10 @@ export function comparison(pairs) {
         }),
       ),
     ),
-    labels.length <= MOST && confusions(labels, matrix),
+    labels.length <= MOST && [
+      h("p", { class: "small muted" }, t("comparison.table")),
+      confusions(labels, matrix),
+    ],
   ];
 }
 
@@ -46,7 +49,6 @@ function confusions(labels, matrix) {
     h(
       "table",
       { class: "table grid", lang: "zh-CN" },
-      h("caption", { class: "small muted" }, t("comparison.table")),
       h(
         "thead",
         null,
