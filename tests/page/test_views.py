@@ -198,7 +198,7 @@ def test_models_load_and_unload(page: Page, standin: StandIn) -> None:
     card = page.get_by_role("article", name="other")
     expect(card).to_contain_text("33.5 MB")
     expect(card).to_contain_text("Apache-2.0")
-    expect(card).to_contain_text(MODEL["digest"][:12])
+    expect(card).to_contain_text(str(MODEL["digest"])[:12])
     card.get_by_role("button", name="模型卡").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="怎么来的")).to_be_visible()
