@@ -44,6 +44,7 @@ SETS = {
         "avx2": ("-mavx2", "-mfma"),
         "avx_vnni": ("-mavx2", "-mfma", "-mavxvnni"),
         "avx512_vnni": (*AVX512, "-mavx512vnni"),
+        "amx": (*AVX512, "-mavx512vnni", "-mavx512bf16", "-mamx-tile", "-mamx-int8", "-mamx-bf16"),
     },
     "aarch64": {"dotprod": ("-march=armv8.2-a+dotprod",)},
 }

@@ -4,12 +4,15 @@
  *
  * Each round draws a product and a small encoder of odd sizes. Every instruction set's products are
  * held against sums in 64 bits; answers must be the same to the last bit alone and in company, on 1
- * to 3 threads, and from several callers at once; instruction sets agree. */
+ * to 3 threads, and from several callers at once; instruction sets agree; tiles are given back. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "../../../src/qingyu/engine/native/kernels/engine.h"
 
@@ -27,6 +30,19 @@ static float uniform(float low, float high) {
 static void fail(const char *what, const char *set) {
     printf("FAILED: %s, %s\n", what, set);
     exit(1);
+}
+
+/* Whether this thread's tiles of AMX hold something, which the system would save at every switch. */
+static int tiles_in_use(void) {
+#if defined(__x86_64__)
+    unsigned a = 0, b, c, d;
+    __get_cpuid_count(0xd, 1, &a, &b, &c, &d);
+    if (a & 1u << 2) { /* the CPU tells which registers are in use */
+        __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(1));
+        return a >> 18 & 1;
+    }
+#endif
+    return 0;
 }
 
 /* Arrays are exactly as long as the engine may read, so that a sanitizer sees one byte more. */
@@ -88,7 +104,7 @@ static void as_bytes(const qy_product *w, const float *x, int *values, double *s
 }
 
 static void try_product(void) {
-    int outputs = 1 + (int)draw(70), inputs = 1 + (int)draw(200), rows = 1 + (int)draw(30);
+    int outputs = 1 + (int)draw(140), inputs = 1 + (int)draw(300), rows = 1 + (int)draw(70);
     int kind = QY_FIXED + (int)draw(3), extreme = draw(3) == 0;
     qy_product w = product(outputs, inputs, kind, extreme);
     float *x = floats(rows * inputs, kind == QY_FLOOR ? -0.17f : -4, 4);
@@ -98,6 +114,7 @@ static void try_product(void) {
     int *values = array(sizeof(int) * (size_t)inputs);
     for (int set = 0; qy_instruction_set(set); set++) {
         if (qy_multiply(&w, x, y, rows, set) != QY_OK) fail("multiply", qy_instruction_set(set));
+        if (tiles_in_use()) fail("tiles stay in use", qy_instruction_set(set));
         for (int row = 0; row < rows; row++) {
             double scale;
             as_bytes(&w, x + row * inputs, values, &scale);
@@ -185,6 +202,7 @@ static void try_encoder(void) {
         const char *name = qy_instruction_set(set);
         float *mine = set ? other : best, *again = array(size);
         if (run(t, 0, 0, t->sequences, 1, set, mine) != QY_OK) fail("run", name);
+        if (tiles_in_use()) fail("tiles stay in use", name);
         for (int threads = 2; threads <= 3; threads++) {
             if (run(t, 0, 0, t->sequences, threads, set, again) != QY_OK) fail("run", name);
             if (memcmp(again, mine, size)) fail("threads change an answer", name);

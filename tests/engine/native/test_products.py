@@ -95,9 +95,9 @@ def expected(
 
 
 @given(
-    rows=st.integers(1, 11),
-    inputs=st.integers(1, 150),
-    outputs=st.integers(1, 70),
+    rows=st.integers(1, 40),
+    inputs=st.integers(1, 300),
+    outputs=st.integers(1, 140),
     kind=st.sampled_from(["fixed", "row", "floor"]),
     extreme=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
@@ -129,6 +129,33 @@ def test_products_are_exact(
     found = multiplied(x, weight, scale, bias, step, kind, instruction_set)
     right = expected(x, weight, scale, bias, step, kind)
     np.testing.assert_allclose(found, right, rtol=2e-6, atol=2e-5)
+
+
+@pytest.mark.skipif("amx" not in available(), reason="this CPU has no tiles")
+@given(
+    rows=st.integers(1, 70),
+    inputs=st.integers(1, 300),
+    outputs=st.integers(1, 140),
+    kind=st.sampled_from(["fixed", "row", "floor"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=100, deadline=None)
+def test_tiles_give_the_bits_of_vectors(
+    rows: int, inputs: int, outputs: int, kind: str, seed: int
+) -> None:
+    """AMX and VNNI sum the same bytes and finish them alike: products differ in no bit."""
+    draw = np.random.default_rng(seed)
+    weight = draw.integers(-127, 128, (outputs, inputs)).astype(np.int8)
+    x = draw.normal(0, 1.5, (rows, inputs)).astype(np.float32)
+    scale = draw.uniform(0.001, 0.1, outputs).astype(np.float32)
+    bias = draw.normal(0, 1, outputs).astype(np.float32)
+    step = draw.uniform(0.01, 0.06, inputs).astype(np.float32)
+    sets = library.instruction_sets()
+    tiles, vectors = (
+        multiplied(x, weight, scale, bias, step, kind, sets.index(name))
+        for name in ("amx", "avx512_vnni")
+    )
+    assert np.array_equal(tiles, vectors)
 
 
 def test_bad_arguments_are_refused(instruction_set: int) -> None:

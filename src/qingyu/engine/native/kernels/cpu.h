@@ -34,6 +34,20 @@ static inline int cpu_avx512_vnni(void) {
     return (cpu_saved() & 0xe6) == 0xe6 && cpu_avx2() && (cpu_read(7, 0).b & wanted) == wanted &&
            cpu_read(7, 0).c & 1u << 11;
 }
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Tiles are 8 KB a thread, which Linux saves for those processes alone that ask. */
+static inline int cpu_amx(void) {
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    unsigned wanted = 1u << 22 | 1u << 24 | 1u << 25; /* BF16, TILE, INT8 */
+    return (cpu_saved() & 0x60000) == 0x60000 && cpu_avx512_vnni() &&
+           (cpu_read(7, 0).d & wanted) == wanted && cpu_read(7, 1).a & 1u << 5 && /* AVX512_BF16 */
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+}
+#endif
 #endif
 
 #if defined(__aarch64__)

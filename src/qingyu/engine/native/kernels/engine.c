@@ -12,12 +12,15 @@
 enum { MOST_INPUTS = 65536, ALIGNMENT = 64 }; /* 65536 x 128 x 255 fits 32 bits */
 
 extern const kernels kernels_plain, kernels_avx2, kernels_avx_vnni, kernels_avx512_vnni,
-    kernels_dotprod;
+    kernels_amx, kernels_dotprod;
 
 static const struct {
     const kernels *with;
     int (*present)(void);
 } sets[] = { /* best first; those that were compiled */
+#if defined(QY_AMX) && defined(__linux__)
+    {&kernels_amx, cpu_amx},
+#endif
 #if defined(QY_AVX512_VNNI)
     {&kernels_avx512_vnni, cpu_avx512_vnni},
 #endif
@@ -117,7 +120,7 @@ static void lay_out(pass *p, arena *from, int rows, int longest, int threads) {
     p->padded = (m->head_width + 15) / 16 * 16;
     p->widest_outputs = (outputs + 15) / 16 * 16;
     p->attention_size = attention_room(longest, p->padded);
-    int64_t width = (int64_t)m->attention_heads * m->head_width, at_once = (int64_t)threads * BLOCK_ROWS;
+    int64_t width = (int64_t)m->attention_heads * m->head_width, at_once = (int64_t)threads * p->with->block_rows;
     int64_t heads_rows = (int64_t)m->attention_heads * (p->tokens + SLACK_ROWS) * p->padded;
     p->token_starts = take(from, p->batch->sequences + 1, sizeof *p->token_starts);
     p->row_starts = take(from, p->batch->sequences + 1, sizeof *p->row_starts);

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { FEW = 16 }; /* rows a thread; where there are fewer, all threads share them */
-
 static int panels(int outputs) { return (outputs + COLUMNS - 1) / COLUMNS; }
 
 /* What one thread, or all of them together, have for the rows they are at. */
@@ -19,9 +17,9 @@ typedef struct {
 } room;
 
 static room room_of(const pass *p, int me) {
-    room own = {p->packed, p->wide + (int64_t)me * BLOCK_ROWS * p->widest_outputs,
-                p->middle + (int64_t)me * BLOCK_ROWS * p->widest_outputs};
-    int64_t first = (int64_t)me * BLOCK_ROWS;
+    int64_t first = (int64_t)me * p->with->block_rows;
+    room own = {p->packed, p->wide + first * p->widest_outputs,
+                p->middle + first * p->widest_outputs};
     own.packed.values += first * own.packed.stride;
     own.packed.scale += first;
     own.packed.sum += first;
@@ -42,11 +40,6 @@ static void product(const pass *p, room *own, team *all, int me, const qy_produc
     team_wait(all);
 }
 
-static void activate(const pass *p, team *all, int me, int activation, float *x, int width, int n) {
-    for (int row = me; activation && row < n; row += all->size)
-        p->with->activate(x + (int64_t)row * width, width, activation);
-}
-
 static void normalise(const pass *p, team *all, int me, const qy_norm *norm, float *x, int width,
                       int n) {
     for (int row = me; norm->weight && row < n; row += all->size)
@@ -59,16 +52,17 @@ static void normalise(const pass *p, team *all, int me, const qy_norm *norm, flo
 typedef void row_work(const pass *p, room *own, team *all, int me, int first, int n, void *what);
 
 static void over_rows(const pass *p, team *all, int me, int n, row_work *work, void *what) {
-    if (all->size > 1 && n < FEW * all->size) {
+    int most = p->with->block_rows, step = p->with->block_step;
+    if (all->size > 1 && n < p->with->shared_rows * all->size) {
         room shared = room_of(p, 0);
         work(p, &shared, all, me, 0, n, what);
         return;
     }
     room own = room_of(p, me);
     team alone = {.size = 1};
-    int rounds = (n + all->size * BLOCK_ROWS - 1) / (all->size * BLOCK_ROWS);
+    int rounds = (n + all->size * most - 1) / (all->size * most);
     int block = rounds ? (n + all->size * rounds - 1) / (all->size * rounds) : 1;
-    block = (block + 3) / 4 * 4;
+    block = (block + step - 1) / step * step;
     for (int64_t first; (first = (int64_t)team_take(all) * block) < n;)
         work(p, &own, &alone, 0, (int)first, n - first < block ? n - (int)first : block, what);
     team_wait(all);
@@ -132,7 +126,7 @@ static void asked_queries(const pass *p, room *own, team *all, int me, int first
 }
 
 /* y [T or R, A D] = softmax(q k^T / sqrt(D)) v, sequence by sequence, head by head */
-static void attention(const pass *p, team *all, int me, const layer_work *l) {
+static void attend_all(const pass *p, team *all, int me, const layer_work *l) {
     const qy_model *m = p->model;
     int64_t part = (int64_t)(p->tokens + SLACK_ROWS) * p->padded;
     const float *q = l->only_rows ? p->queries : p->qkv;
@@ -140,14 +134,16 @@ static void attention(const pass *p, team *all, int me, const layer_work *l) {
     const int32_t *starts = l->only_rows ? p->row_starts : p->token_starts;
     int64_t width = (int64_t)m->attention_heads * m->head_width;
     int count = (l->last - l->first) * m->attention_heads;
+    int is_exact = l->with->qkv.weight_kind == QY_FLOAT32;
+    attention *attend = is_exact ? p->with->attend_exactly : p->with->attend;
     for (int task; (task = team_take(all)) < count;) {
         int sequence = l->first + task / m->attention_heads, head = task % m->attention_heads;
         int token = p->token_starts[sequence], row = starts[sequence];
         int64_t at = head * part + (int64_t)token * p->padded;
-        p->with->attend(q + head * part + (int64_t)row * p->padded, k + at, v + at,
-                        starts[sequence + 1] - row, p->token_starts[sequence + 1] - token,
-                        m->head_width, p->padded, p->attention + me * p->attention_size,
-                        p->mixed + row * width + head * m->head_width, width);
+        attend(q + head * part + (int64_t)row * p->padded, k + at, v + at,
+               starts[sequence + 1] - row, p->token_starts[sequence + 1] - token, m->head_width,
+               p->padded, p->attention + me * p->attention_size,
+               p->mixed + row * width + head * m->head_width, width);
     }
     team_wait(all);
 }
@@ -163,9 +159,9 @@ static void rest_of_layer(const pass *p, room *own, team *all, int me, int first
     product(p, own, all, me, &w->attended, p->mixed + (int64_t)row * width, width, n, &out);
     normalise(p, all, me, &w->attended_norm, z, hidden, n);
     int inner = w->inner.outputs;
-    out = (target){.to = own->wide, .stride = inner, .last = inner};
+    out = (target){.to = own->wide, .stride = inner, .last = inner,
+                   .activation = p->model->activation};
     product(p, own, all, me, &w->inner, z, hidden, n, &out);
-    activate(p, all, me, p->model->activation, own->wide, inner, n);
     out = (target){.to = x, .stride = hidden, .residual = z, .last = hidden};
     product(p, own, all, me, &w->outer, own->wide, inner, n, &out);
     normalise(p, all, me, &w->outer_norm, x, hidden, n);
@@ -178,7 +174,7 @@ static void layer(const pass *p, team *all, int me, const qy_layer *with, int fi
     over_rows(p, all, me, tokens[last] - tokens[first], qkv, &l);
     l.row = rows[first];
     if (only_rows) over_rows(p, all, me, rows[last] - rows[first], asked_queries, &l);
-    attention(p, all, me, &l);
+    attend_all(p, all, me, &l);
     over_rows(p, all, me, rows[last] - rows[first], rest_of_layer, &l);
 }
 
@@ -195,9 +191,9 @@ static void head(const pass *p, room *own, team *all, int me, int first, int n, 
     float *x = p->asked + (int64_t)(h->row + first) * hidden;
     if (h->with && h->with->transform.outputs) {
         width = h->with->transform.outputs;
-        target out = {.to = own->middle, .stride = width, .last = width};
+        target out = {.to = own->middle, .stride = width, .last = width,
+                      .activation = h->with->activation};
         product(p, own, all, me, &h->with->transform, x, hidden, n, &out);
-        activate(p, all, me, h->with->activation, own->middle, width, n);
         x = own->middle;
     }
     if (h->with) normalise(p, all, me, &h->with->norm, x, width, n);

@@ -24,13 +24,11 @@ typedef struct {
     float *mixed;          /* [T, A D]: what attention gives */
     float *attention;      /* [threads, attention_size] */
     int64_t attention_size;
-    float *wide, *middle; /* [threads x BLOCK_ROWS, widest_outputs] */
-    bytes packed;         /* [threads x BLOCK_ROWS] rows */
+    float *wide, *middle; /* [threads x block_rows, widest_outputs] */
+    bytes packed;         /* [threads x block_rows] rows */
 } pass;
 
 /* The whole pass: a team_task. */
 void forward(void *argument, team *all, int me);
-
-enum { BLOCK_ROWS = 48 }; /* rows that one thread takes at once */
 
 #endif

@@ -4,7 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(ISA_AVX512_VNNI)
+#if defined(ISA_AMX)
+#include "vec_avx512.h"
+#define NAME amx
+#elif defined(ISA_AVX512_VNNI)
 #include "vec_avx512.h"
 #define NAME avx512_vnni
 #elif defined(ISA_AVX_VNNI)
@@ -56,9 +59,24 @@ enum { PANEL = COLUMNS / VL, MOST = 12 }; /* vectors to 16 outputs; rows of a ti
 
 #include "attention.h"
 
+/* How many rows are best taken at once depends on how fast they are: see kernels.h. */
+#if defined(ISA_AMX)
+#include "tiles.h"
+
+#include "attention_tiles.h"
+#include "product_tiles.h"
+#define MULTIPLY multiply_tiles
+#define ATTEND attend_tiles
+enum { BLOCK_ROWS = 128, BLOCK_STEP = 32, SHARED_ROWS = 32 };
+#else
+#define MULTIPLY multiply
+#define ATTEND attend
+enum { BLOCK_ROWS = 48, BLOCK_STEP = 4, SHARED_ROWS = 16 };
+#endif
+
 #define JOINED(a, b) a##b
 #define TABLE(name) JOINED(kernels_, name)
 #define TEXT(a) #a
 #define NAME_OF(a) TEXT(a)
-const kernels TABLE(NAME) = {NAME_OF(NAME), look_up,  normalise, activate,
-                                   quantise,      multiply, attend};
+const kernels TABLE(NAME) = {NAME_OF(NAME), BLOCK_ROWS, BLOCK_STEP, SHARED_ROWS, look_up,
+                             normalise,     quantise,   MULTIPLY,   ATTEND,      attend};

@@ -31,22 +31,28 @@ typedef struct {
     int width, padded; /* where not 0: output n goes to part n / width, a matrix [rows][padded] */
     int64_t part;      /* numbers from one part to the next */
     int first, last;   /* outputs to be written: from `first` on, before `last` */
+    int activation;    /* of y, before the residual is added */
 } target;
+
+/* y[queries][stride] = softmax(q k^T / sqrt(width)) v; see attention.h */
+typedef void attention(const float *q, const float *k, const float *v, int queries, int length,
+                       int width, int padded, float *room, float *y, int64_t stride);
 
 typedef struct {
     const char *name;
+    int block_rows;  /* that one thread takes at once, at most; ... */
+    int block_step;  /* ... a multiple of it */
+    int shared_rows; /* where there are fewer rows a thread, all threads share them */
     /* y[width] of row `row` of a table; added to y where `add` is not 0 */
     void (*look_up)(const qy_table *table, int64_t row, float *y, int add);
     void (*normalise)(float *x, const qy_norm *norm, int n, float epsilon);
-    void (*activate)(float *x, int n, int activation);
     /* x[n] into row `row` of `out`, the way `product` wants it */
     void (*quantise)(const float *x, int n, const qy_product *product, bytes *out, int row);
     /* rows first to last of x, floats [rows][stride] or bytes, times panels (16 outputs each) */
     void (*multiply)(const qy_product *product, const float *x, int64_t stride, const bytes *packed,
                      int first, int last, int from_panel, int to_panel, const target *out);
-    /* y[queries][stride] = softmax(q k^T / sqrt(width)) v; see attention.h */
-    void (*attend)(const float *q, const float *k, const float *v, int queries, int length,
-                   int width, int padded, float *room, float *y, int64_t stride);
+    attention *attend;         /* for models of INT8: 16 bits of each number count, or more */
+    attention *attend_exactly; /* for models of FP32 */
 } kernels;
 
 enum { ATTENTION_QUERIES = 6, SLACK_ROWS = 32 };
@@ -59,7 +65,8 @@ static inline int extras_stride(const bytes *b) { return b->stride / GROUP * 2; 
 
 /* Floats that attend() needs for itself. */
 static inline int64_t attention_room(int length, int padded) {
-    return (int64_t)((length + 31) / 32 * 32) * (padded + ATTENTION_QUERIES);
+    int64_t keys = (length + 31) / 32 * 32, width = (padded + 31) / 32 * 32;
+    return keys * (2 * width + 64) + 64 * width;
 }
 
 #endif

@@ -1,25 +1,31 @@
 /* Products: tiles of a few rows by 16 outputs, and what is done to a tile before it is written.
  * Included once an instruction set. */
 
-/* Write 16 outputs of a row, from output n on. */
-static inline void put(const target *out, int row, int n, vf *values) {
+/* Where 16 outputs of row 0 go, and what becomes of them before. */
+typedef struct {
+    float *to;
+    const float *residual;
+    int64_t stride;
+    int left, activation;   /* how many of the 16 are written */
+    const target *scattered; /* not NULL: they do not lie side by side, and only that tells where */
+    int n;
+} place;
+
+static inline place place_of(const target *out, int n) {
+    place at = {.stride = out->stride, .left = out->last - n, .activation = out->activation, .n = n};
     if (!out->width) {
-        float *to = out->to + row * out->stride + n;
-        for (int i = 0; i < COLUMNS / VL; i++) {
-            int left = out->last - n - i * VL;
-            if (left <= 0) return;
-            vf y = values[i];
-            if (out->residual)
-                y = v_add(y, v_load_n(out->residual + row * out->stride + n + i * VL, left));
-            v_store_n(to + i * VL, y, left);
-        }
-        return;
+        at.to = out->to + n;
+        at.residual = out->residual ? out->residual + n : NULL;
+    } else if (out->width % COLUMNS == 0 && n >= out->first && n + COLUMNS <= out->last) {
+        at.to = out->to + n / out->width * out->part + n % out->width;
+        at.stride = out->padded;
+    } else {
+        at.scattered = out;
     }
-    float *to = out->to + n / out->width * out->part + (int64_t)row * out->padded;
-    if (out->width % COLUMNS == 0 && n >= out->first && n + COLUMNS <= out->last) {
-        for (int i = 0; i < COLUMNS / VL; i++) v_store(to + n % out->width + i * VL, values[i]);
-        return;
-    }
+    return at;
+}
+
+static __attribute__((noinline)) void scatter(const target *out, int row, int n, const vf *values) {
     float spread[COLUMNS];
     for (int i = 0; i < COLUMNS / VL; i++) v_store(spread + i * VL, values[i]);
     for (int i = 0; i < COLUMNS; i++) {
@@ -27,6 +33,27 @@ static inline void put(const target *out, int row, int n, vf *values) {
         if (column < out->first || column >= out->last) continue;
         out->to[column / out->width * out->part + (int64_t)row * out->padded +
                 column % out->width] = spread[i];
+    }
+}
+
+/* By itself, since it is long and put() is in many places. */
+static __attribute__((noinline)) void activate(vf *values, int activation) {
+    for (int i = 0; i < COLUMNS / VL; i++) values[i] = v_activate(values[i], activation);
+}
+
+/* Write 16 outputs of a row. */
+static inline __attribute__((always_inline)) void put(const place *at, int row, vf *values) {
+    if (at->activation) activate(values, at->activation);
+    if (at->scattered) {
+        scatter(at->scattered, row, at->n, values);
+        return;
+    }
+    for (int i = 0; i < COLUMNS / VL; i++) {
+        int left = at->left - i * VL;
+        if (left <= 0) return;
+        vf y = values[i];
+        if (at->residual) y = v_add(y, v_load_n(at->residual + row * at->stride + i * VL, left));
+        v_store_n(at->to + row * at->stride + i * VL, y, left);
     }
 }
 
@@ -77,6 +104,8 @@ static inline __attribute__((always_inline)) void tile_bytes(int count, int pane
         __builtin_prefetch(soon + j * 64, 0, 2);
         for (int r = 0; r < count; r += 3) a[r / 3] += GROUP;
     }
+    place places[PANELS];
+    for (int p = 0; p < panels; p++) places[p] = place_of(out, n + p * COLUMNS);
     for (int r = 0; r < count; r++) {
         if (NARROW) {
             const extra *more = x->extras + (int64_t)(row + r) * extras_stride(x);
@@ -96,7 +125,7 @@ static inline __attribute__((always_inline)) void tile_bytes(int count, int pane
             vf bias = v_load_some(product->bias, at, left);
             values[p] = v_fma(i_float(i_less(sum[r][p], raised)), steps, bias);
         }
-        for (int p = 0; p < panels; p++) put(out, row + r, n + p * COLUMNS, values + p * PANEL);
+        for (int p = 0; p < panels; p++) put(&places[p], row + r, values + p * PANEL);
     }
 #undef WEIGHTS
 #undef ROW
@@ -139,12 +168,13 @@ static inline __attribute__((always_inline)) void tile_floats(int count, const q
             spread[r][c + 1] = v_sum(sum[r][1]);
         }
     }
+    place at = place_of(out, n);
     for (int r = 0; r < count; r++) {
         vf values[PANEL];
         for (int p = 0; p < PANEL; p++)
             values[p] = v_add(v_load(spread[r] + p * VL),
                               v_load_some(product->bias, n + p * VL, outputs - n - p * VL));
-        put(out, row + r, n, values);
+        put(&at, row + r, values);
     }
 }
 
