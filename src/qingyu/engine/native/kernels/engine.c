@@ -118,7 +118,7 @@ static void lay_out(pass *p, arena *from, int rows, int longest, int threads) {
         widen_by(&m->heads[i].output, &inputs, &ignored);
     }
     p->padded = (m->head_width + 15) / 16 * 16;
-    p->widest_outputs = (outputs + 15) / 16 * 16;
+    p->widest_outputs = (outputs + 15) / 16 * 16 + APART;
     p->attention_size = attention_room(longest, p->padded);
     int64_t width = (int64_t)m->attention_heads * m->head_width, at_once = (int64_t)threads * p->with->block_rows;
     int64_t heads_rows = (int64_t)m->attention_heads * (p->tokens + SLACK_ROWS) * p->padded;

@@ -158,12 +158,12 @@ static void rest_of_layer(const pass *p, room *own, team *all, int me, int first
     target out = {.to = z, .stride = hidden, .residual = x, .last = hidden};
     product(p, own, all, me, &w->attended, p->mixed + (int64_t)row * width, width, n, &out);
     normalise(p, all, me, &w->attended_norm, z, hidden, n);
-    int inner = w->inner.outputs;
-    out = (target){.to = own->wide, .stride = inner, .last = inner,
+    int inner = w->inner.outputs, stride = inner + APART;
+    out = (target){.to = own->wide, .stride = stride, .last = inner,
                    .activation = p->model->activation};
     product(p, own, all, me, &w->inner, z, hidden, n, &out);
     out = (target){.to = x, .stride = hidden, .residual = z, .last = hidden};
-    product(p, own, all, me, &w->outer, own->wide, inner, n, &out);
+    product(p, own, all, me, &w->outer, own->wide, stride, n, &out);
     normalise(p, all, me, &w->outer_norm, x, hidden, n);
 }
 

@@ -28,6 +28,9 @@ typedef struct {
     bytes packed;         /* [threads x block_rows] rows */
 } pass;
 
+/* Numbers between rows of a power of two, whose columns would else all be in one set of the cache. */
+enum { APART = 16 };
+
 /* The whole pass: a team_task. */
 void forward(void *argument, team *all, int me);
 
