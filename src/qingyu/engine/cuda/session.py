@@ -64,7 +64,7 @@ class PartSession:
         except Exception as error:  # the runtime raises plain Exception
             raise _failed(error) from error
         if chosen[0] not in self._session.get_providers():
-            raise _failed(f"{chosen[0]} was passed over")
+            raise _failed(f"{chosen[0]} is passed over: CUDA or cuDNN cannot be loaded")
         # The session reads them where they are, if that is the CPU; to a GPU they were copied.
         self._kept = values if where == "cpu" else []
         self.weight_bytes = sum(array.nbytes for array in part.weights.values())
