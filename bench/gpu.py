@@ -26,6 +26,8 @@ from bench.peers.provenance import provenance
 from bench.savings import CHARACTERS, Variant
 from qingyu import bundle
 from qingyu.engine.cuda import CudaEngine, driver
+from qingyu.engine.cuda.numbers import Kind
+from qingyu.engine.cuda.session import Where
 from qingyu.engine.network import Network
 from qingyu.machine import available_cpus
 from qingyu.numbers import FloatArray
@@ -76,10 +78,11 @@ class Gpu:
             thread.join()
 
 
-def runner(variant: Variant, manifest: bundle.Manifest, where: str) -> savings.Run:
+def runner(variant: Variant, manifest: bundle.Manifest, where: Where) -> savings.Run:
     """What answers queries: on the GPU, or its graphs on the CPU."""
     network = Network(manifest, None)
-    network.engine = CudaEngine(manifest, None, None, variant.engine, where)
+    kind: Kind = "fp32" if variant.engine == "fp32" else "fp16"
+    network.engine = CudaEngine(manifest, None, None, kind, where)
     if variant.batch > LABELS_AT_ONCE:
         return lambda queries: network.run(queries, variant.batch)
 
@@ -91,7 +94,7 @@ def runner(variant: Variant, manifest: bundle.Manifest, where: str) -> savings.R
 
 
 def measured(
-    variant: Variant, folder: Path, asked: Sequence[str], rounds: int, where: str
+    variant: Variant, folder: Path, asked: Sequence[str], rounds: int, where: Where
 ) -> dict[str, Any]:
     """As `savings.measured`; `peak` is of the GPU's memory, beyond what others hold of it."""
     manifest = bundle.read_manifest(folder)
@@ -131,7 +134,7 @@ def main() -> None:
         trained = savings.prepared(arguments.checkpoint, folder, {"fp32"})
         results = []
         for one in VARIANTS:
-            given = {"variant": asdict(one), "folder": str(folder / one.precision)}
+            given: dict[str, Any] = {"variant": asdict(one), "folder": str(folder / one.precision)}
             given |= {"texts": asked, "rounds": arguments.rounds, "where": arguments.device}
             found = savings.in_a_process("bench.gpu", given, sys.executable)
             results.append({"name": one.name, **found})

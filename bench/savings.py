@@ -211,7 +211,7 @@ def main() -> None:
         results = []
         for one in variants:
             python = arguments.torch if one.engine == "torch" else sys.executable
-            given = {"variant": asdict(one), "folder": str(folder / one.precision)}
+            given: dict[str, Any] = {"variant": asdict(one), "folder": str(folder / one.precision)}
             given |= {"texts": asked, "rounds": arguments.rounds, "threads": threads}
             found = in_a_process("bench.savings", given, python)
             results.append({"name": one.name, **found})
