@@ -11,12 +11,12 @@ TESTABLE := $(VENV)/.testable
 REFERENCE := .venv-reference
 HEAVY := .venv-heavy
 EXTRAS := build,files,hub
-GROUPS := --group test --group lint --group deploy
+GROUPS := --group test --group lint --group deploy --group docs
 comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint lint-page format wheel wheels sanitize bench load peers bench-report instructions install-size lock reference screenshots readme test-heavy test-reference clean
+.PHONY: help run test lint lint-page format wheel wheels sanitize bench load peers bench-report instructions install-size lock reference site screenshots readme test-heavy test-reference clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,7 +31,7 @@ lint: $(TESTABLE) ## ruff and mypy, over everything in Python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy bench training tests docs/reference.py
+	$(BIN)/mypy bench training tests docs/reference.py docs/website.py
 
 lint-page: node_modules/.package-lock.json ## prettier and types of the page's JavaScript; needs npm, and nothing else does
 	npm run --silent check
@@ -81,6 +81,9 @@ lock: $(TESTABLE) ## constraints.txt anew: the newest versions that fit together
 reference: $(TESTABLE) ## the reference pages of the manual, from --help, OpenAPI and docstrings
 	$(BIN)/python docs/reference.py
 
+site: $(TESTABLE) ## the manual as a web site, in site/; strict about links
+	$(BIN)/python docs/website.py site
+
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
 	$(BIN)/python -m tests.page.screenshots docs/images
 
@@ -94,7 +97,7 @@ test-heavy: $(HEAVY)/.installed ## what needs PyTorch or Ray: the training recip
 	$(HEAVY)/bin/python -m pytest -q tests/training tests/scale $(ARGS)
 
 clean: ## remove the environment and what was built
-	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules
+	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund --silent

@@ -1,9 +1,9 @@
 """The reference part of the manual, made from what the program says of itself.
 
-    python docs/reference.py    writes it into docs/cli.md, http.md, python.md and those in docs/zh
+    python docs/reference.py    writes it into docs/cli.md, http.md, python.md, quality.md, docs/zh
 
-What `--help`, the OpenAPI document and docstrings say goes below a marker at the end of each page;
-what is above it is written by hand. `tests/test_reference.py` compares.
+What `--help`, the OpenAPI document, docstrings and the model's card say goes below a marker at the
+end of each page; what is above it is written by hand. `tests/test_reference.py` compares.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qingyu import errors, results
+from qingyu import bundle, errors, results
 from qingyu.cli import run
 from qingyu.client import Client
 from qingyu.model import Model, ZeroShotClassifier, load, pipeline
@@ -29,10 +29,12 @@ from qingyu.web.app import create_app
 DOCS = Path(__file__).parent
 MARKER = "<!-- below: written by docs/reference.py -->"
 LANGUAGES = ("en", "zh")
+MEASURED = re.compile(r"<!-- quality:.*?-->\n(.*?)\n<!-- end of quality -->", re.DOTALL)
 BOUNDS = re.compile(r"\[(?:default|required|x>|[\d.]+<)[^\[\]]*\]$")
 TYPE = re.compile(r" <(?:list\[)?(?:int|float|str|path|Path|bool)\]?(?: range)?>$")
 WORDS = {
     "reference": ("Reference", "参考"),
+    "figures": ("Figures", "数字"),
     "command": ("What `--help` says of each command.", "每条命令的 `--help`。"),
     "argument": ("argument or option", "参数或选项"),
     "meaning": ("meaning", "含义"),
@@ -51,6 +53,8 @@ WORDS = {
     "errors": ("All errors", "全部错误"),
     "error": ("error", "错误"),
     "kind of": ("a kind of", "属于"),
+    "measured": ("As measured, from the model's card.", "实测，取自模型卡。"),
+    "measures": ("task, set, rows, measure, value", "任务, 数据集, 行数, 指标, 值"),
 }
 
 
@@ -285,10 +289,26 @@ def _prose(one: Any) -> str:
     return "\n\n".join(told)
 
 
+# -- how good the model is -----------------------------------------------------------------------
+
+
+def quality(language: str) -> list[str]:
+    """The figures of the card of the model in the package."""
+    word = _words(language)
+    card = bundle.find(bundle.DEFAULT) / "README.md"
+    measured = MEASURED.search(card.read_text("utf-8"))
+    assert measured, f"{card} has no measured figures"  # noqa: S101 then there is nothing to say
+    of, _, *lines = measured[1].strip().splitlines()
+    rows = [tuple(cell.strip() for cell in line.strip("| ").split("|")) for line in lines[2:]]
+    return [word("measured"), "", f"`{of}`", "", *table(tuple(word("measures").split(", ")), rows)]
+
+
 # -- pages --------------------------------------------------------------------------------------
 
 
-PAGES: dict[str, Callable[[str], list[str]]] = {"cli.md": cli, "http.md": http, "python.md": python}
+PAGES: dict[str, Callable[[str], list[str]]] = {
+    "cli.md": cli, "http.md": http, "python.md": python, "quality.md": quality,
+}  # fmt: skip
 
 
 def _words(language: str) -> Callable[[str], str]:
@@ -302,7 +322,7 @@ def page(name: str, language: str) -> Path:
 def made(name: str, language: str) -> str:
     """A whole page: what is written by hand, and the reference made anew."""
     by_hand = page(name, language).read_text("utf-8").partition(MARKER)[0].rstrip()
-    heading = f"## {_words(language)('reference')}"
+    heading = f"## {_words(language)('figures' if name == 'quality.md' else 'reference')}"
     reference = "\n".join([MARKER, "", heading, "", *PAGES[name](language)])
     return re.sub(r"\n{3,}", "\n\n", f"{by_hand}\n\n{reference}\n")
 

@@ -92,6 +92,32 @@ def test_every_error_code_is_documented() -> None:
                 assert any(f"`{code}`" in row and str(status) in row for row in rows), code
 
 
+def test_codes_of_the_troubleshooting_exist() -> None:
+    """Each is one that the service, Python or the JavaScript client gives, and most stand there."""
+    from qingyu import errors
+    from qingyu.web.edge.errors import STATUS
+
+    tree = [one for one in vars(errors).values() if isinstance(one, type)]
+    known = {*STATUS, *(one.code for one in tree if issubclass(one, errors.QingyuError))}
+    known |= {"unreachable", "unreadable_answer"}
+    for folder in (DOCS, CHINESE):
+        rows = (folder / "troubleshooting.md").read_text(encoding="utf-8").splitlines()
+        first = [row.split("|")[1] for row in rows if row.startswith("|")]
+        told = {code for cell in first for code in re.findall(r"`([a-z_]+)`", cell)}
+        assert told <= known
+        assert len(told) > 30
+
+
+def test_nothing_is_installed_by_a_name_that_is_not_published() -> None:
+    """What is installed is a clone or a wheel; the day it is published, `install.md` says so."""
+    asked = re.compile(r"pip install (?:-\S+ )*['\"]?qingyu(?![-.]\*|_)")
+    files = [*PAGES, *ROOT.glob("*.md"), *(ROOT / "deploy").rglob("*")]
+    files += [*(ROOT / "src" / "qingyu").rglob("*.py"), *(ROOT / "src" / "qingyu").rglob("*.js")]
+    for path in files:
+        if path.is_file():
+            assert not asked.search(path.read_text(encoding="utf-8")), path
+
+
 def test_python_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     """The Python shown in the manual answers; `py` asks a service, in tests/client."""
     for language, code in FENCE.findall((DOCS / "python.md").read_text(encoding="utf-8")):

@@ -28,7 +28,7 @@ def reference() -> ModuleType:
     return loaded()
 
 
-@pytest.mark.parametrize("name", ["cli.md", "http.md", "python.md"])
+@pytest.mark.parametrize("name", ["cli.md", "http.md", "python.md", "quality.md"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_pages_are_fresh(reference: ModuleType, name: str, language: str) -> None:
     """`make reference` would change nothing: every command, address, method and field is there."""

@@ -19,7 +19,7 @@ from qingyu.jobs.runner import run as run_job
 from qingyu.jobs.windows import Answering, Limits
 from qingyu.model import load
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'qingyu[ray]')")
+ray = pytest.importorskip("ray", reason="Ray is not installed (pip install '.[ray]')")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # of Ray's own

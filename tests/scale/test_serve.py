@@ -11,7 +11,7 @@ import pytest
 
 import qingyu
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'qingyu[ray]')")
+ray = pytest.importorskip("ray", reason="Ray is not installed (pip install '.[ray]')")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 

@@ -104,9 +104,9 @@ def upgrade(
 ) -> None:
     """把旧格式的模型包改写成新格式，答案不变 / Rewrite bundles of the old format, equal answers.
 
-    每个模型包要么全部改写，要么原样不动。需要构建工具：pip install "qingyu[build]"
+    每个模型包要么全部改写，要么原样不动。需要构建工具：pip install onnx onnxruntime
 
-    Each is rewritten whole or left as it is. Needs the build tools: pip install "qingyu[build]"
+    Each is rewritten whole or left as it is. Needs the build tools: pip install onnx onnxruntime
     """
     from qingyu import bundle
     from qingyu.cli.build import require_onnx

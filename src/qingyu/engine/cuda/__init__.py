@@ -26,7 +26,7 @@ from qingyu.errors import BundleError
 from qingyu.numbers import FloatArray
 from qingyu.plan import Plan
 
-INSTALL = "pip uninstall onnxruntime && pip install 'qingyu[cuda]'"
+INSTALL = "pip uninstall onnxruntime && pip install onnx 'onnxruntime-gpu[cuda,cudnn]'"
 LARGE_TOKENS = 2 * sizes.BATCH_TOKENS  # of a batch after which the GPU's free memory is given back
 WORKING_BYTES = 32 << 20  # of the process, beside what layers on the CPU hold
 

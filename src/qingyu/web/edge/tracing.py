@@ -16,6 +16,8 @@ from qingyu.errors import QingyuError, SettingsError
 from .context import context_of
 from .errors import STATUS
 
+PACKAGES = "opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+
 
 def tracer_from_environment() -> Any:
     """A tracer of the provider that is set up already, or of one set up here.
@@ -30,8 +32,8 @@ def tracer_from_environment() -> Any:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise SettingsError(
-            "开启 traces 需要安装附加组件：pip install 'qingyu[otel]'。",
-            "traces needs an extra: pip install 'qingyu[otel]'.",
+            f"开启 traces 需要 OpenTelemetry：pip install {PACKAGES}。",
+            f"traces needs OpenTelemetry: pip install {PACKAGES}.",
         ) from error
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         name = os.environ.get("OTEL_SERVICE_NAME", "qingyu")
