@@ -87,8 +87,10 @@ site: $(TESTABLE) ## the manual as a web site, in site/; strict about links
 screenshots: $(TESTABLE) ## docs/images, taken with a headless Chromium
 	$(BIN)/python -m tests.page.screenshots docs/images
 
-readme: $(TESTABLE) ## write the outputs of the README's examples anew, after a change of the model
+readme: $(TESTABLE) ## write the outputs of README, manual and notebook anew, after a change of the model
 	$(BIN)/python tests/test_readme.py
+	$(BIN)/python tests/tasks/test_manual.py
+	$(BIN)/python tests/test_notebook.py
 
 test-reference: $(REFERENCE)/.installed ## run PyTorch and transformers against the golden outputs (CHECKPOINT=)
 	PYTHONPATH=tests/reference QINGYU_REFERENCE_CHECKPOINT=$(CHECKPOINT) $(REFERENCE)/bin/python -m pytest -q tests/reference

@@ -152,6 +152,8 @@ def build(folder: Path) -> None:
                 page.parent.mkdir(parents=True, exist_ok=True)
                 page.write_text(rewritten(name, language), "utf-8")
             shutil.copytree(DOCS / "images", work / language / "images")
+            for notebook in DOCS.glob("*.ipynb"):
+                shutil.copy(notebook, work / language)
             settings = work / f"{language}.toml"
             settings.write_text(config(language), "utf-8")
             command = [sys.executable, "-m", "zensical", "build", "--strict", "-f", settings.name]
