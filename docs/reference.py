@@ -248,7 +248,7 @@ def python(language: str) -> list[str]:
         lines += ["", *_described(f"qingyu.{name}", one)]
     for owner in (Model, ZeroShotClassifier, Client):
         lines += ["", f"### {owner.__name__}", "", _prose(owner)]
-        for name, one in vars(owner).items():
+        for name, one in _members(owner):
             if not name.startswith("_"):
                 lines += ["", *_described(name, one)]
     lines += ["", f"## {word('fields')}"]
@@ -267,6 +267,12 @@ def python(language: str) -> list[str]:
         if isinstance(one, type) and issubclass(one, errors.QingyuError)
     ]
     return lines + table((word("error"), "`code`", word("kind of")), told)
+
+
+def _members(owner: type) -> Iterator[tuple[str, Any]]:
+    """What a class has and inherits from ours, bases first."""
+    for one in reversed(owner.__mro__[:-1]):
+        yield from vars(one).items()
 
 
 def _described(name: str, one: Any) -> list[str]:

@@ -14,14 +14,14 @@ from qingyu.numbers import FloatArray
 from qingyu.tasks import registry
 
 from .answers import error, results, strange, unreachable
-from .methods import asks, asks_awaited
+from .methods import Methods
 from .questions import Question, Questions, questions
 
 URL = "http://127.0.0.1:8000"
 TIMEOUT = 60.0  # seconds for one request
 
 
-class Client:
+class Client(Methods):
     """A service as if it were a `Model`: its methods, its results, its errors.
 
     url:     of the service
@@ -47,52 +47,6 @@ class Client:
         self._http = _httpx().Client(
             base_url=f"{self.url}/", headers=_headers(api_key), timeout=timeout
         )
-
-    @asks(registry.FILL_MASK)
-    def fill_mask(self) -> None:
-        """Fill-mask 语义填空."""
-
-    @asks(registry.SCORE)
-    def score(self) -> None:
-        """Score 句子打分."""
-
-    @asks(registry.CHECK)
-    def check(self) -> None:
-        """Check 纠错."""
-
-    @asks(registry.ZERO_SHOT)
-    def zero_shot(self) -> None:
-        """Zero-shot classification 零样本分类."""
-
-    @asks(registry.CLASSIFICATION)
-    def classify(self) -> None:
-        """Text classification 文本分类."""
-
-    @asks(registry.SIMILARITY)
-    def similarity(self) -> None:
-        """Sentence similarity 语义匹配."""
-
-    @asks(registry.RANKING)
-    def rank(self) -> None:
-        """Sentence ranking 语义排序."""
-
-    @asks(registry.TOKENS)
-    def token_classification(self) -> None:
-        """Token classification 序列标注, such as named entities 实体识别."""
-
-    ner = token_classification
-
-    @asks(registry.FEATURES)
-    def embed(self) -> None:
-        """Feature extraction 句向量."""
-
-    @asks(registry.TEXT2TEXT)
-    def text2text(self) -> None:
-        """Text to text 文本生成."""
-
-    @asks(registry.EXERCISE)
-    def exercise(self) -> None:
-        """Exercise 出填空题."""
 
     def search(
         self, index: str, text: str | Sequence[str], *, top_k: int = 5, rerank: bool = True
@@ -140,7 +94,7 @@ class Client:
         return _content(answer, before)
 
 
-class AsyncClient:
+class AsyncClient(Methods):
     """A service as if it were a `Model`: its methods awaited, its results, its errors.
 
     url:     of the service
@@ -166,52 +120,6 @@ class AsyncClient:
         self._http = _httpx().AsyncClient(
             base_url=f"{self.url}/", headers=_headers(api_key), timeout=timeout
         )
-
-    @asks_awaited(registry.FILL_MASK)
-    def fill_mask(self) -> None:
-        """Fill-mask 语义填空."""
-
-    @asks_awaited(registry.SCORE)
-    def score(self) -> None:
-        """Score 句子打分."""
-
-    @asks_awaited(registry.CHECK)
-    def check(self) -> None:
-        """Check 纠错."""
-
-    @asks_awaited(registry.ZERO_SHOT)
-    def zero_shot(self) -> None:
-        """Zero-shot classification 零样本分类."""
-
-    @asks_awaited(registry.CLASSIFICATION)
-    def classify(self) -> None:
-        """Text classification 文本分类."""
-
-    @asks_awaited(registry.SIMILARITY)
-    def similarity(self) -> None:
-        """Sentence similarity 语义匹配."""
-
-    @asks_awaited(registry.RANKING)
-    def rank(self) -> None:
-        """Sentence ranking 语义排序."""
-
-    @asks_awaited(registry.TOKENS)
-    def token_classification(self) -> None:
-        """Token classification 序列标注, such as named entities 实体识别."""
-
-    ner = token_classification
-
-    @asks_awaited(registry.FEATURES)
-    def embed(self) -> None:
-        """Feature extraction 句向量."""
-
-    @asks_awaited(registry.TEXT2TEXT)
-    def text2text(self) -> None:
-        """Text to text 文本生成."""
-
-    @asks_awaited(registry.EXERCISE)
-    def exercise(self) -> None:
-        """Exercise 出填空题."""
 
     async def search(
         self, index: str, text: str | Sequence[str], *, top_k: int = 5, rerank: bool = True
