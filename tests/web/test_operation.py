@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from qingyu.errors import BundleError, ModelNotFoundError, SettingsError
 from qingyu.settings import Settings
+from qingyu.web import server
 from qingyu.web.edge.logs import JsonFormatter, TextFormatter, set_up_logging
 from qingyu.web.server import listen
 from qingyu.web.worker import run
@@ -302,21 +303,26 @@ class Terminal(io.StringIO):
 def test_logs_are_for_whoever_reads_them(
     kind: str, stream: type[io.StringIO], as_json: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Plain lines on a terminal, JSON where they are piped, unless it is said which."""
+    """Plain lines on a terminal, JSON where they are piped, unless it is said which; the first,
+    which says where it listens, no less than the others."""
     names = ("qingyu", "uvicorn", "asyncio")
     loggers = [logging.getLogger(name) for name in names]
     before = [(one.handlers, one.propagate, one.level) for one in loggers]
     written = stream()
     monkeypatch.setattr(sys, "stderr", written)
     try:
+        monkeypatch.setattr(server, "run", lambda _, listener: listener.close())
+        server.serve(Settings(_env_file=None, port=0, log_format=kind))
         set_up_logging(kind, "info")
         logging.getLogger("qingyu.web").info("ready")
     finally:
         for one, (handlers, propagate, level) in zip(loggers, before, strict=True):
             one.handlers, one.propagate = handlers, propagate
             one.setLevel(level)
-    assert written.getvalue().startswith("{") is as_json
-    assert "ready" in written.getvalue()
+    first, *_, last = written.getvalue().splitlines()
+    assert first.startswith("{") is last.startswith("{") is as_json
+    assert "http://127.0.0.1:" in first
+    assert "ready" in last
 
 
 def test_a_model_card_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 import threading
@@ -10,9 +11,12 @@ from contextlib import suppress
 
 from qingyu.errors import SettingsError
 from qingyu.settings import Settings
+from qingyu.web.edge.logs import for_people, set_up_logging
 
 from .processes import Processes
 from .worker import BACKLOG, run
+
+log = logging.getLogger("qingyu.web")
 
 
 def serve(settings: Settings, *, open_page: bool = False) -> None:
@@ -21,8 +25,7 @@ def serve(settings: Settings, *, open_page: bool = False) -> None:
     Raises SettingsError where the address cannot be used, and what loading the default model
     raises."""
     listener = listen(settings)
-    with suppress(OSError):  # standard error is closed, or its disk is full
-        print(_greeting(address_of(listener)), file=sys.stderr, flush=True)
+    _greet(settings, address_of(listener))
     if open_page:  # the socket listens already: the browser waits until the page answers
         threading.Thread(target=show, args=(local(address_of(listener)),), daemon=True).start()
     if settings.workers == 1:
@@ -75,8 +78,16 @@ def show(address: str) -> None:
             )
 
 
-def _greeting(address: str) -> str:
-    return (
-        f"轻语正在启动：网页 {address}/  接口文档 {address}/docs\n"
-        f"Qingyu is starting: page {address}/  API {address}/docs"
-    )
+def _greet(settings: Settings, address: str) -> None:
+    """Say where it is, in words for people or as the first entry of the log."""
+    if not for_people(settings.log_format):
+        set_up_logging(settings.log_format, settings.log_level, texts=settings.log_text)
+        log.info("listening", extra={"fields": {"address": address}})
+        return
+    with suppress(OSError):  # standard error is closed, or its disk is full
+        print(
+            f"轻语正在启动：网页 {address}/  接口文档 {address}/docs\n"
+            f"Qingyu is starting: page {address}/  API {address}/docs",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -95,16 +95,18 @@ class TextFormatter(Formatter):
         return line
 
 
+def for_people(kind: str) -> bool:
+    """Whether a log of `kind` is lines for people: "text", or "auto" on a terminal; else JSON."""
+    return kind == "text" or (kind == "auto" and sys.stderr.isatty())
+
+
 def set_up_logging(kind: str, level: str, *, texts: bool = False) -> None:
-    """Our loggers, uvicorn's and asyncio's to standard error, in one form: lines for people where
-    `kind` is "text", or "auto" and a person sees them, else JSON.
+    """Our loggers, uvicorn's and asyncio's to standard error, in the form of `for_people`.
 
     `texts`: what users wrote may be written, messages of exceptions included.
     """
     handler = logging.StreamHandler(sys.stderr)
-    if kind == "auto":
-        kind = "text" if sys.stderr.isatty() else "json"
-    made = JsonFormatter if kind == "json" else TextFormatter
+    made = TextFormatter if for_people(kind) else JsonFormatter
     handler.setFormatter(made(messages=texts))
     for name in ("qingyu", "uvicorn", "asyncio"):
         logger = logging.getLogger(name)
