@@ -95,6 +95,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(200, CARD.encode(), "text/markdown; charset=utf-8")
         if path == "/v1/phrases":
             return self.reply(200, {"phrases": [], "enabled": True})
+        if path == "/v1/words":
+            return self.reply(200, {"lists": [], "enabled": False})
         if path == "/v1/indexes":
             return self.reply(200, {"indexes": [INDEX], "enabled": True})
         if path == "/v1/jobs":

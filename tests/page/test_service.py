@@ -13,6 +13,7 @@ from qingyu.errors import ModelNotFoundError
 from qingyu.jobs.documents import read_document
 from tests.support.process import served
 
+from .conftest import Open
 from .essay import essay
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -91,6 +92,40 @@ def test_a_file(page: Page, service: str) -> None:
     right = [("负面" in line.split(",")[1]) == bool(i % 2) for i, line in enumerate(lines)]
     assert len(right) == 300
     assert sum(right) > 285
+
+
+@pytest.fixture
+def dictionaries(tmp_path: Path) -> Iterator[str]:
+    """The address of a service that keeps word lists; before `page`, as `teachable` is."""
+    with served("--words", str(tmp_path)) as running:
+        yield running.address
+
+
+def test_a_dictionary_is_shared(dictionaries: str, new_page: Open) -> None:
+    """One's own words are kept on the service; a colleague turns the list on, and they are left
+    alone there too."""
+    mine = opened(new_page, dictionaries)
+    mine.get_by_role("textbox", name="我的词典").fill("天汽")
+    mine.keyboard.press("Enter")
+    expect(mine.locator(".editor-back mark")).to_have_count(0)
+    mine.get_by_role("textbox", name="词表的名字").fill("公司")
+    mine.get_by_role("button", name="把我的词典存进去").click()
+    expect(mine.get_by_role("switch", name="公司")).to_be_attached()
+    theirs = opened(new_page, dictionaries)
+    theirs.get_by_text("公司", exact=True).click()
+    expect(theirs.locator(".editor-back mark")).to_have_count(0)
+    theirs.get_by_text("公司", exact=True).click()
+    expect(theirs.locator(".editor-back mark")).to_have_count(1)
+
+
+def opened(new_page: Open, address: str) -> Page:
+    """Proofreading in a browser of its own, a mistake found and the dictionary open."""
+    page = new_page()
+    page.goto(f"{address}#/check")
+    page.get_by_role("textbox", name="要检查的文章").fill("天汽真好。")
+    expect(page.locator(".editor-back mark")).to_have_count(1)
+    page.get_by_text("我的词典", exact=True).click()
+    return page
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ export default {
   "code.title": "Call the API",
   "code.json": "JSON answer",
   "key.title": "API key",
-  "key.note": "Kept in this browser only, and sent with each request to this service.",
+  "key.note": "Kept in this browser, and sent with each request to this service.",
   "key.lasting": "Remember on this device",
   "key.use": "Use",
 
@@ -149,6 +149,12 @@ export default {
   "check.words.add": "Add a word to keep",
   "check.words.note":
     "Names, terms, one's own spelling. Kept in this browser only, and sent to this service with each request.",
+  lists: "Shared word lists",
+  "lists.words": "{n} words",
+  "lists.name": "Name of the list",
+  "lists.keep": "Keep my dictionary in it",
+  "lists.none": "There are no words in your dictionary yet.",
+  "lists.kept": "“{name}” has {n} words now; all who use this service may use it.",
   "check.punctuation": "Punctuation too",
   "check.compare": "Before and after",
   "check.compare.none": "Nothing has changed yet.",

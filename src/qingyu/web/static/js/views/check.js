@@ -9,6 +9,7 @@ import "../parts/chips.js";
 import "../parts/drop.js";
 import "../parts/editor.js";
 import { hint, trouble } from "../parts/notice.js";
+import { usedLists } from "../parts/word-lists.js";
 import * as documents from "../proof/documents.js";
 import { LONGEST, lines, Reading } from "../proof/reading.js";
 import { compared, Popover, said } from "../proof/suspects.js";
@@ -123,6 +124,8 @@ class Check extends HTMLElement {
     const words = h("qy-chips", { onchange: (e) => (keepWords(e.detail), this.#read()) });
     Object.assign(words, { label: t("check.words"), placeholder: t("check.words.add"), value: keptWords() });
     this.words = words;
+    const lists = h("qy-word-lists", { onuse: () => this.#read() });
+    Object.assign(lists, { words: keptWords });
     const punctuation = (on) => {
       kept.punctuation = on;
       this.#read();
@@ -131,9 +134,10 @@ class Check extends HTMLElement {
       toggle(t("check.punctuation"), kept.punctuation, punctuation),
       h(
         "details",
-        { class: "fold", open: keptWords().length > 0 },
+        { class: "fold", open: keptWords().length + usedLists().length > 0 },
         h("summary", null, t("check.words")),
         h("div", { class: "field" }, words, h("small", null, t("check.words.note"))),
+        lists,
       ),
     ];
   }
@@ -216,6 +220,7 @@ class Check extends HTMLElement {
     if (kept.text.length > LONGEST) all.pop(); // it may be cut
     const fenced = kept.origin.fenced ? documents.code(all) : [];
     const options = { keep: keptWords(), check_punctuation: kept.punctuation };
+    if (usedLists().length > 0) Object.assign(options, { keep_lists: usedLists() });
     this.#reading.read(
       all.filter((_, i) => !fenced[i]),
       options,
