@@ -15,7 +15,7 @@ from qingyu.cli.batch import batch
 from qingyu.tasks.registry import FILE_TASKS, TASKS, Task
 from qingyu.web.api.huggingface import PLAIN
 from qingyu.web.api.tasks import BY_TASK, REQUESTS
-from qingyu.web.api.wire import fixed
+from qingyu.web.api.wire import NAMING, fixed
 
 ROWS = list(TASKS.values())
 JS = Path(__file__).parents[1] / "src" / "qingyu" / "web" / "static" / "js"
@@ -51,11 +51,11 @@ def test_it_is_served(task: Task[..., object]) -> None:
 
 @pytest.mark.parametrize("name", BY_TASK)
 def test_a_request_and_its_task_agree(name: str) -> None:
-    """Every field of a request is a parameter of its task, with the same default; memories of
-    phrases are the model's."""
+    """Every field of a request is a parameter of its task, with the same default, but those that
+    name what the service keeps."""
     row = BY_TASK[name]
     for field, info in row.request.model_fields.items():
-        if field not in {*row.request.INPUTS, "phrases"}:
+        if field not in {*row.request.INPUTS, *NAMING}:
             assert fixed(info.default) == signature(row.task)[field].default, field
 
 

@@ -38,6 +38,7 @@ from .exchange import ERRORS, body_of, equipped, received
 from .job_messages import JobRequest, JobResponse, JobsResponse, told_of
 from .tasks import BY_TASK
 from .validation import parse, parse_value
+from .wire import NAMING
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -156,9 +157,7 @@ def _checked(wanted: JobRequest) -> dict[str, Any]:
         )
     pair = row.task.pair == "always" or wanted.pair is not None
     texts = {"text": SAMPLE, **({"text_pair": SAMPLE} if pair else {})}
-    clash = sorted(
-        {*texts, "model", "query", "texts", "phrases", "keep_lists"} & wanted.options.keys()
-    )
+    clash = sorted({*texts, "model", "query", "texts", *NAMING} & wanted.options.keys())
     if clash:
         raise InputError(
             f"options 中不应有 {clash[0]}。", f"{clash[0]} does not belong in options."

@@ -24,6 +24,8 @@ from qingyu.tasks.zero_shot import SEPARATORS, TEMPLATE, label_sets
 MAX_LABELS = 200
 MAX_MEMORIES = 8
 MAX_WORDS = 10_000
+# Fields that name what the service keeps; tasks know nothing of them.
+NAMING = frozenset({"phrases", "keep_lists"})
 
 # Said in the description; it is the task that refuses an empty one, with an error of its own.
 Text = Annotated[str, Field(json_schema_extra={"minLength": 1})]
