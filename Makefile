@@ -22,7 +22,7 @@ help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 run: $(INSTALLED) ## start the service on http://127.0.0.1:8000 (HOST=, PORT=)
-	@exec $(BIN)/qingyu serve --host $(HOST) --port $(PORT)
+	@exec $(BIN)/qingyu serve --host $(HOST) --port $(PORT) --data data
 
 test: lint ## every check: ruff, mypy, pytest
 	$(BIN)/python -m pytest -q $(ARGS)

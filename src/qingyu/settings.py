@@ -20,6 +20,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
 
 
+KEPT = ("phrases", "words", "heads", "indexes", "jobs")  # folders of `data`
+
+
 class Settings(BaseSettings):
     """Raises SettingsError when a value is wrong, naming each."""
 
@@ -38,12 +41,16 @@ class Settings(BaseSettings):
     pin: Names = Field((), description="models never unloaded, comma separated")
     memory_budget: ByteSize | None = Field(None, description="memory for models, such as 1GB")
 
+    # what is kept here
+    data: Path | None = Field(
+        None,
+        description="folder for all that is kept here: phrases, words, heads, indexes and jobs, "
+        "each in a folder of that name unless it has its own setting",
+    )
     phrases: Path | None = Field(None, description="folder of phrase memories; none: no memories")
     max_phrases: ByteSize = Field(ByteSize(32 << 20), description="bytes of one phrase memory")
 
     words: Path | None = Field(None, description="folder of word lists never suspected; none: none")
-
-    # what clients teach
     heads: Path | None = Field(None, description="folder of taught heads; none: none are kept")
     indexes: Path | None = Field(None, description="folder of search indexes; none: no search")
 
@@ -137,6 +144,15 @@ class Settings(BaseSettings):
                 f"设置有误：{told}。环境变量以 QINGYU_ 开头。",
                 f"Wrong setting: {told}. Environment variables begin with QINGYU_.",
             ) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kept_together(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Folders in `data` for what has no folder of its own."""
+        data = values.get("data")
+        if not data:
+            return values
+        return {**{name: Path(data) / name for name in KEPT}, **values}
 
     @field_validator("pin", "api_keys", "cors_origins", "allowed_hosts", mode="before")
     @classmethod

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import queue
 import re
+from pathlib import Path
 
 import pytest
 
 from qingyu.cli import run
-from qingyu.settings import Settings
+from qingyu.errors import SettingsError
+from qingyu.settings import KEPT, Settings
 from qingyu.web import server
 
 
@@ -67,16 +69,56 @@ def test_wrong_flags_start_nothing(
 
 @pytest.mark.parametrize(("flags", "wanted"), [([], False), (["--open"], True)])
 def test_a_page_is_opened_when_asked(
-    flags: list[str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+    flags: list[str], wanted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """`--open` shows the page at the address that is really listened on; nothing else does."""
     opened: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
     monkeypatch.setattr(server, "run", lambda settings, listener: listener.close())
     monkeypatch.setattr(server.webbrowser, "open", lambda url: opened.put(url) or True)  # type: ignore[attr-defined]
     assert run(["serve", "--port", "0", *flags]) == 0
     if wanted:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+/", opened.get(timeout=30))
     assert opened.empty()
+
+
+def test_all_that_is_kept_lies_in_one_folder(served: list[Settings], tmp_path: Path) -> None:
+    """Each kind in a folder of its name; one that is named by itself lies where it says."""
+    assert run(["serve", "--data", str(tmp_path), "--jobs", "/elsewhere"]) == 0
+    (settings,) = served
+    found = {name: getattr(settings, name) for name in KEPT}
+    assert found == {**{name: tmp_path / name for name in KEPT}, "jobs": Path("/elsewhere")}
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        (["--open"], ".qingyu"),
+        (["--open", "--data", "/there"], "/there"),
+        (["--open", "--host", "0.0.0.0", "--allow-open"], None),
+        ([], None),
+    ],
+)
+def test_who_opens_the_page_keeps_things_at_home(
+    flags: list[str],
+    kept: str | None,
+    served: list[Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A person at this machine need not say where; a service for others keeps nothing unasked."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert run(["serve", *flags]) == 0
+    assert served[0].data == (None if kept is None else tmp_path / kept)
+
+
+def test_folders_are_made_once_it_starts(tmp_path: Path) -> None:
+    """So that the first list, head or index has a place; where none can be made, that is said."""
+    server.make_folders(Settings(data=tmp_path / "new"))
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(KEPT)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="--data"):
+        server.make_folders(Settings(data=tmp_path / "file"))
 
 
 def test_an_address_for_all_is_opened_here(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 OPEN = "open_page"
+HOME = ".qingyu"  # where a person's own things are kept, unless they say where
 
 HELP = """启动 HTTP 服务与网页 / Start the HTTP service and the page.
 
@@ -25,7 +27,7 @@ Each option may be an environment variable instead: --max-texts is QINGYU_MAX_TE
 
 
 def serve(context: typer.Context) -> None:
-    from qingyu.settings import Settings
+    from qingyu.settings import Settings, is_loopback
 
     given: dict[str, Any] = {}
     parser = typer.main.get_command(_parser(Settings.model_fields, given))
@@ -34,6 +36,8 @@ def serve(context: typer.Context) -> None:
 
     open_page = given.pop(OPEN, False)
     settings = Settings(**given)
+    if open_page and settings.data is None and is_loopback(settings.host):
+        settings = Settings(**given, data=Path.home() / HOME)
 
     from qingyu.web.server import serve as run
 
@@ -70,7 +74,11 @@ def _parser(fields: dict[str, FieldInfo], given: dict[str, Any]) -> typer.Typer:
 
 def _open_flag() -> Parameter:
     """What is no setting, since it is for the person at this machine."""
-    option = typer.Option("--open", help="启动后打开网页 / Open the page in a browser.")
+    option = typer.Option(
+        "--open",
+        help="启动后打开网页；知识库等存在 ~/.qingyu / Open the page in a browser; what is kept "
+        "lies in ~/.qingyu.",
+    )
     kind: Any = Annotated[bool, option]
     return Parameter(OPEN, Parameter.KEYWORD_ONLY, default=False, annotation=kind)
 

@@ -8,9 +8,10 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 
 from qingyu.errors import SettingsError
-from qingyu.settings import Settings
+from qingyu.settings import KEPT, Settings
 from qingyu.web.edge.logs import for_people, set_up_logging
 
 from .processes import Processes
@@ -24,6 +25,7 @@ def serve(settings: Settings, *, open_page: bool = False) -> None:
 
     Raises SettingsError where the address cannot be used, and what loading the default model
     raises."""
+    make_folders(settings)
     listener = listen(settings)
     _greet(settings, address_of(listener))
     if open_page:  # the socket listens already: the browser waits until the page answers
@@ -33,6 +35,22 @@ def serve(settings: Settings, *, open_page: bool = False) -> None:
         return
 
     Processes(settings, listener).run()
+
+
+def make_folders(settings: Settings) -> None:
+    """The folders of `data`, where they are not there yet. Raises SettingsError."""
+    if settings.data is None:
+        return
+    try:
+        for name in KEPT:
+            folder: Path = getattr(settings, name)
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SettingsError(
+            f"无法建立目录 {error.filename}：{why}。可用 --data 换一个。",
+            f"Cannot make the folder {error.filename}: {why}. Try another --data.",
+        ) from error
 
 
 def listen(settings: Settings) -> socket.socket:
