@@ -229,21 +229,13 @@ export class TaskView extends HTMLElement {
     if (this.state.model) body.model = this.state.model;
     const mine = (this.#asked = new AbortController());
     this.setAttribute("aria-busy", "true");
-    const begun = performance.now();
     try {
       const all = await api.ask(this.task, body, mine.signal);
       if (this.#asked !== mine) return;
       this.answer(all.results[0], all, body);
-      const round = performance.now() - begun;
       const told = ["truncated", "converted"].filter((name) => all.results[0][name]);
       replace(this.#cut, told.length > 0 && told.map((name) => t(name)).join(" "));
-      replace(
-        this.#status,
-        t("status", {
-          model: all.model,
-          inside: millis(round),
-        }),
-      );
+      replace(this.#status, t("status", { model: all.model, inside: millis(all.elapsed_ms) }));
       this.#code.show(this.task, body, all);
       this.#reveal(asked);
       this.#timers.keep = setTimeout(
