@@ -158,13 +158,13 @@ def test_two_hundred_rows_are_taught_and_used(
 def test_a_wrong_answer_is_put_right(page: Page, standin: StandIn) -> None:
     """A correction under an answer is a row to teach with, and its label can still be changed."""
     page.goto(f"{standin.url}#/classify?text=送来已经凉了")
-    page.get_by_text("不对？改成").click()
+    page.locator("view-classify").get_by_text("不对？改成").click()
     page.locator(".correction").get_by_role("button", name="负面").click()
     expect(page.locator("view-classify [role=status]").first).to_contain_text(
         "记下了“负面”，共 1 条"
     )
     page.evaluate("location.hash = '#/zero-shot?text=体育新闻'")
-    page.get_by_text("不对？改成").click()
+    page.locator("view-zero-shot").get_by_text("不对？改成").click()
     own = page.get_by_role("textbox", name="别的标签")
     own.fill("快讯")
     own.press("Enter")
