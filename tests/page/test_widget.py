@@ -153,15 +153,22 @@ def test_a_site_that_was_not_named_is_told_so(new_page: Open, site: Site, servic
     expect(page.get_by_role("alert")).to_contain_text(told)
 
 
-def test_boxes_say_what_they_lack(page: Page, site: Site, tmp_path: Path) -> None:
-    """A task that there is none of, and a search without an index; two boxes on one page."""
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[str]:
+    """The address of a service that allows no other site. Asked for before `page`, which is closed
+    first: one that still asks when the service goes would complain."""
     with serving(fake_settings(tmp_path)) as running:
-        boxes = '<qingyu-box task="sing"></qingyu-box><qingyu-box task="search"></qingyu-box>'
-        site.show(running.address, boxes + f'<script src="{running.address}/widget.js"></script>')
-        page.goto(f"http://127.0.0.1:{site.port}/")
-        expect(page.get_by_role("alert")).to_have_count(2)
-        expect(page.get_by_role("alert").first).to_contain_text("sing")
-        expect(page.get_by_role("alert").last).to_contain_text("data-index")
+        yield running.address
+
+
+def test_boxes_say_what_they_lack(plain: str, page: Page, site: Site) -> None:
+    """A task that there is none of, and a search without an index; two boxes on one page."""
+    boxes = '<qingyu-box task="sing"></qingyu-box><qingyu-box task="search"></qingyu-box>'
+    site.show(plain, boxes + f'<script src="{plain}/widget.js"></script>')
+    page.goto(f"http://127.0.0.1:{site.port}/")
+    expect(page.get_by_role("alert")).to_have_count(2)
+    expect(page.get_by_role("alert").first).to_contain_text("sing")
+    expect(page.get_by_role("alert").last).to_contain_text("data-index")
 
 
 def test_the_client_throws_what_the_service_says(
@@ -206,13 +213,12 @@ def test_the_client_throws_what_the_service_says(
     assert ask("models")["code"] == "unreachable"
 
 
-def test_the_client_has_the_methods_of_the_python_client(page: Page, tmp_path: Path) -> None:
+def test_the_client_has_the_methods_of_the_python_client(plain: str, page: Page) -> None:
     """Every task of the registry, as JavaScript writes names."""
-    with serving(fake_settings(tmp_path)) as running:
-        page.goto(running.address)
-        names = page.evaluate(
-            "import('/client.js').then((m) => Object.getOwnPropertyNames(m.Qingyu.prototype))"
-        )
+    page.goto(plain)
+    names = page.evaluate(
+        "import('/client.js').then((m) => Object.getOwnPropertyNames(m.Qingyu.prototype))"
+    )
 
     def camel(name: str) -> str:
         first, *others = name.split("_")
