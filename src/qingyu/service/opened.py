@@ -8,7 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from qingyu.errors import MemoryBudgetError
+from qingyu.errors import InputError, MemoryBudgetError
 
 from .registry import Registry
 
@@ -84,7 +84,14 @@ def stamp_of(path: Path) -> Stamp | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def is_plain(name: str) -> bool:
-    """Whether a name can be nothing but that of something in a folder."""
-    plain = Path(name).name == name and not name.startswith(".") and name.isprintable()
-    return plain and 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME and "\\" not in name
+def plain(name: str, zh: str = "名字", en: str = "A name") -> str:
+    """A name that can be nothing but that of something in a folder; `zh` and `en` are what people
+    call it. Raises InputError for any other."""
+    one_part = Path(name).name == name and not name.startswith(".") and name.isprintable()
+    short = 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME
+    if not one_part or not short or "\\" in name:
+        raise InputError(
+            f"{zh}应为 1 到 {MAX_NAME} 字节，不含斜杠，不以点开头。",
+            f"{en} has 1 to {MAX_NAME} bytes, no slash, no dot first.",
+        )
+    return name

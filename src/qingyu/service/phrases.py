@@ -17,7 +17,7 @@ from qingyu.text.phrases import Phrases
 from qingyu.text.tokenizer import Tokenizer
 
 from .errors import PhrasesDisabledError, PhrasesNotFoundError
-from .opened import MAX_NAME, Opened, is_plain, stamp_of
+from .opened import Opened, plain, stamp_of
 from .registry import Registry
 
 ENDING = ".phrases"
@@ -145,12 +145,7 @@ class PhraseStore:
     def _path(self, name: str) -> Path:
         """Raises InputError unless `name` can be nothing but a file of the folder."""
         folder = self._folder()
-        if not is_plain(name):
-            raise InputError(
-                f"短语记忆的名字应为 1 到 {MAX_NAME} 字节，不含斜杠，不以点开头。",
-                f"The name of a phrase memory has 1 to {MAX_NAME} bytes, no slash, no dot first.",
-            )
-        return folder / f"{name}{ENDING}"
+        return folder / f"{plain(name, '短语记忆的名字', 'The name of a phrase memory')}{ENDING}"
 
 
 def _lines(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Generic
 
 from qingyu.errors import BundleError, InputError, QingyuError
 
-from .opened import MAX_NAME, Opened, T, is_plain, stamp_of
+from .opened import Opened, T, plain, stamp_of
 from .registry import Registry
 
 MAX_KEPT = 1000
@@ -99,13 +99,7 @@ class Shelf(Generic[T]):
 
     def path(self, name: str) -> Path:
         """Raises InputError unless `name` can be nothing but a folder of this one; NotKeptError."""
-        folder = self._folder()
-        if not is_plain(name):
-            raise InputError(
-                f"名字应为 1 到 {MAX_NAME} 字节，不含斜杠，不以点开头。",
-                f"A name has 1 to {MAX_NAME} bytes, no slash, no dot first.",
-            )
-        return folder / name
+        return self._folder() / plain(name)
 
     def place(self, name: str) -> Path:
         """Where a new one may be written. Raises InputError where there are too many already."""

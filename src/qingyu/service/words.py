@@ -12,7 +12,7 @@ from qingyu.jobs.document import write_whole
 from qingyu.jobs.errors import FileError
 from qingyu.text.encodings import lines_of
 
-from .opened import MAX_NAME, Stamp, is_plain, stamp_of
+from .opened import Stamp, plain, stamp_of
 from .shelf import MAX_KEPT, Kind, NotKeptError, NotThereError
 
 ENDING = ".txt"
@@ -71,13 +71,7 @@ class WordLists:
                 raise FileError(f"无法删除：{why}。", f"Cannot remove: {why}.") from error
 
     def _path(self, name: str) -> Path:
-        folder = self._folder()
-        if not is_plain(name):
-            raise InputError(
-                f"名字应为 1 到 {MAX_NAME} 字节，不含斜杠，不以点开头。",
-                f"A name has 1 to {MAX_NAME} bytes, no slash, no dot first.",
-            )
-        return folder / f"{name}{ENDING}"
+        return self._folder() / f"{plain(name)}{ENDING}"
 
     def _folder(self) -> Path:
         if self.folder is None:
