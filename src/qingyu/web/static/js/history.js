@@ -1,28 +1,15 @@
 // @ts-check
 // One's own inputs, in this browser only.
+import { keep, kept } from "./lists.js";
 import { get } from "./store.js";
 
 const PLACE = "qingyu.history";
 const MOST = 60;
 
 /** Entries `{view, state, title, at}`, newest first. */
-export function entries() {
-  try {
-    const list = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(list) ? list : [];
-  } catch {
-    return [];
-  }
-}
+export const entries = () => kept(PLACE);
 
-function write(list) {
-  try {
-    if (list.length) localStorage.setItem(PLACE, JSON.stringify(list));
-    else localStorage.removeItem(PLACE);
-  } catch {
-    // Full or forbidden: history is a convenience.
-  }
-}
+const write = (list) => keep(PLACE, list);
 
 /** Adds one, moving an equal one to the top. */
 export function add(view, state, title) {

@@ -1,30 +1,16 @@
 // @ts-check
 // Texts with the labels a person gave them: pasted, read from a table, or put right anywhere on the
 // page. In this browser only, until they are taught.
+import { keep, kept } from "./lists.js";
 
 const PLACE = "qingyu.lessons";
 export const MOST = 5000; // rows
 
 /** `[text, label]` of each, oldest first. @returns {[string, string][]} */
-export function rows() {
-  try {
-    const list = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(list) ? list : [];
-  } catch {
-    return [];
-  }
-}
+export const rows = () => kept(PLACE);
 
 /** Whether there was room for them. @param {[string, string][]} list */
-export function write(list) {
-  try {
-    if (list.length) localStorage.setItem(PLACE, JSON.stringify(list.slice(-MOST)));
-    else localStorage.removeItem(PLACE);
-    return list.length <= MOST;
-  } catch {
-    return false;
-  }
-}
+export const write = (list) => keep(PLACE, list.slice(-MOST)) && list.length <= MOST;
 
 /** Adds rows; one whose text is there already changes its label. Returns whether all were kept. */
 export function add(more) {

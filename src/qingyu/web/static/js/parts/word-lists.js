@@ -4,26 +4,15 @@
 import * as api from "../api.js";
 import { button, h, replace, toggle } from "../dom.js";
 import { t } from "../i18n.js";
+import { keep, kept } from "../lists.js";
 
 const PLACE = "qingyu.word-lists";
 
 /** Names of the lists in use, kept in this browser. */
-export function usedLists() {
-  try {
-    const names = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(names) ? names.filter((one) => typeof one === "string").slice(0, 8) : [];
-  } catch {
-    return [];
-  }
-}
-
-function use(names) {
-  try {
-    localStorage.setItem(PLACE, JSON.stringify(names));
-  } catch {
-    // Full or forbidden: the choice then lasts as long as the page's other words.
-  }
-}
+export const usedLists = () =>
+  kept(PLACE)
+    .filter((one) => typeof one === "string")
+    .slice(0, 8);
 
 class WordLists extends HTMLElement {
   /** @type {() => string[]} one's own words */ words = () => [];
@@ -85,7 +74,7 @@ class WordLists extends HTMLElement {
   }
 
   #use(names) {
-    use(names);
+    keep(PLACE, names);
     this.dispatchEvent(new CustomEvent("use"));
   }
 

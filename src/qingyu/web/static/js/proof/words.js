@@ -1,24 +1,15 @@
 // @ts-check
 // One's own dictionary: words that are never suspected, kept in this browser.
+import { keep, kept } from "../lists.js";
+
 const PLACE = "qingyu.words";
 const MOST = 1000;
 
-export function keptWords() {
-  try {
-    const list = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(list) ? list.filter((one) => typeof one === "string") : [];
-  } catch {
-    return [];
-  }
-}
+export const keptWords = () => kept(PLACE).filter((one) => typeof one === "string");
 
 export function keepWords(list) {
-  try {
-    const words = [...new Set(list.map((one) => one.trim()).filter(Boolean))];
-    localStorage.setItem(PLACE, JSON.stringify(words.slice(-MOST)));
-  } catch {
-    // Full or forbidden: the words then last as long as nothing does.
-  }
+  const words = [...new Set(list.map((one) => one.trim()).filter(Boolean))];
+  keep(PLACE, words.slice(-MOST));
 }
 
 /** The word that a stretch of a line belongs to, as far as the browser can tell. */
