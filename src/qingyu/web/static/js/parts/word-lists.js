@@ -62,12 +62,7 @@ class WordLists extends HTMLElement {
         { class: "field" },
         h("span", null, t("lists")),
         this.#list,
-        h(
-          "div",
-          { class: "row" },
-          this.#name,
-          button(t("lists.keep"), { onclick: () => this.#keep() }),
-        ),
+        h("div", { class: "row" }, this.#name, button(t("lists.keep"), { onclick: () => this.#keep() })),
         this.#said,
       ),
     );
