@@ -21,6 +21,10 @@ export function trouble(error, retry) {
   );
 }
 
+/** A file that cannot be read. @param {import("../files/decode.js").FileError} error */
+export const unreadable = (error) =>
+  h("div", { class: "notice bad", role: "alert" }, t(error.text.name, error.text.values));
+
 /** The box for an API key; `done` is called once a key is set. */
 export function keyForm(done) {
   const input = h("input", { class: "input", type: "password", autocomplete: "off", value: get("key") });

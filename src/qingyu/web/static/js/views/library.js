@@ -12,7 +12,7 @@ import { confirm } from "../parts/confirm.js";
 import "../parts/drop.js";
 import { answerColumn } from "../parts/hits.js";
 import "../parts/many.js";
-import { hint, trouble } from "../parts/notice.js";
+import { hint, trouble, unreadable } from "../parts/notice.js";
 import { note } from "../router.js";
 
 const BEST = 3; // answers shown
@@ -74,11 +74,7 @@ class Library extends HTMLElement {
 
   #fail(error, retry) {
     if (error.name === "AbortError") return;
-    if (error instanceof FileError)
-      replace(
-        this.#said,
-        h("div", { class: "notice bad", role: "alert" }, t(error.text.name, error.text.values)),
-      );
+    if (error instanceof FileError) replace(this.#said, unreadable(error));
     else if (error instanceof api.ApiError) replace(this.#said, trouble(error, retry));
     else throw error;
     this.#said.scrollIntoView({ block: "nearest" });

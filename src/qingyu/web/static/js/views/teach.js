@@ -13,7 +13,7 @@ import "../parts/columns.js";
 import { confirm } from "../parts/confirm.js";
 import "../parts/drop.js";
 import { lessonCard } from "../parts/lesson.js";
-import { hint, trouble } from "../parts/notice.js";
+import { hint, trouble, unreadable } from "../parts/notice.js";
 import "../parts/rows.js";
 import { link } from "../router.js";
 
@@ -135,11 +135,7 @@ class Teach extends HTMLElement {
 
   #fail(error, retry) {
     if (error.name === "AbortError") return;
-    if (error instanceof FileError)
-      replace(
-        this.#draft,
-        h("div", { class: "notice bad", role: "alert" }, t(error.text.name, error.text.values)),
-      );
+    if (error instanceof FileError) replace(this.#draft, unreadable(error));
     else if (error instanceof api.ApiError) replace(this.#said, trouble(error, retry));
     else throw error;
   }
