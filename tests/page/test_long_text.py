@@ -43,7 +43,9 @@ def test_errors_stay_in_sight(new_page: Open, standin: StandIn, viewport: dict[s
     page = new_page(viewport=viewport, faults=True)
     page.goto(f"{standin.url}#/score")
     page.get_by_role("textbox").fill(LONG)
-    standin.faults.append(RefusalError(422, "text_too_long", "这段文本太长。", "Too long."))
+    refusal = RefusalError(422, "text_too_long", "这段文本太长。", "Too long.")
+    # The example, what is typed and the button may each ask; the button's question is refused too.
+    standin.faults.extend([refusal] * 3)
     page.get_by_role("button", name="打分").click()
     expect(page.get_by_role("alert").get_by_text("这段文本太长。")).to_be_in_viewport(ratio=1)
 
