@@ -50,6 +50,24 @@ def test_any_number_of_threads_gives_the_same_bits(manifest: Manifest) -> None:
         assert np.array_equal(one, three)
 
 
+def test_heads_that_share_a_file_map_it_once(manifest: Manifest) -> None:
+    """Every file of weights is mapped once, however many heads read it."""
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("no /proc here")
+    shared = [head.weights for head in manifest.heads.values() if head.weights]
+    assert len(set(shared)) < len(shared)
+    files = [str(manifest.path / name) for name in sorted({*shared, bundle.WEIGHTS})]
+
+    def mapped() -> list[int]:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        return [sum(line.endswith(file) for line in lines) for file in files]
+
+    before = mapped()
+    engine = NativeEngine(manifest)
+    assert [now - then for now, then in zip(mapped(), before, strict=True)] == [1] * len(files)
+    engine.close()
+
+
 def test_an_instruction_set_is_asked_for_by_name(
     manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

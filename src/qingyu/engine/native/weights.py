@@ -31,6 +31,9 @@ class MappedWeights:
         self._manifest = manifest
         self._layer_count = len(plan.layers)
         self._kept: list[Any] = []  # what pointers lead into
+        names = dict.fromkeys(head.weights for head in manifest.heads.values() if head.weights)
+        # Heads may share a file, which is mapped once: pages of two mappings count twice.
+        self._own = {name: TensorFile(manifest.path / name) for name in names}
         self._files = [TensorFile(manifest.path / WEIGHTS)]
         self._hidden = manifest.sizes.hidden_size
         self.heads = {name: index for index, name in enumerate(manifest.heads)}
@@ -70,7 +73,7 @@ class MappedWeights:
         if plan is None:
             raise ValueError("a head comes without a plan")
         if head.weights:
-            self._files.insert(0, TensorFile(self._manifest.path / head.weights))
+            self._files.insert(0, self._own[head.weights])
         try:
             width = self._hidden if plan.transform is None else plan.transform.outputs
             branch = self._layer_count if head.branch is None else head.branch
