@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -407,6 +409,34 @@ def test_a_worker_that_dies_is_replaced() -> None:
     bench.scheduler.close()
     workers.join(10)
     assert workers.alive == 0
+
+
+def test_a_worker_that_waits_keeps_no_answers() -> None:
+    """What a batch brought is let go of before the next one is waited for."""
+    bench = Bench()
+    bench.submit(10)
+    waiting, asked = threading.Event(), threading.Event()
+    batches: list[weakref.ref[object]] = []
+    take = bench.scheduler.take
+
+    def watched() -> object:
+        if batches:  # the worker is back for more
+            waiting.set()
+            asked.wait(10)
+            return None
+        batch = take()
+        batches.append(weakref.ref(batch))  # type: ignore[arg-type]
+        return batch
+
+    bench.scheduler.take = watched  # type: ignore[method-assign, assignment]
+    workers = Workers(bench.scheduler)
+    workers.start()
+    assert waiting.wait(10)
+    bench.settled.clear()
+    gc.collect()
+    assert batches[0]() is None
+    asked.set()
+    workers.join(10)
 
 
 def test_a_stuck_worker_is_told() -> None:

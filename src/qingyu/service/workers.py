@@ -72,6 +72,7 @@ class Workers:
                 self._busy_since[number] = self._clock()
                 self._scheduler.work(batch)
                 self._busy_since.pop(number, None)
+                del batch  # with its answers, which would stay until the next one comes
         except BaseException:  # any failure: start a replacement
             log.exception("worker %d died; replacing it", number)
             self._busy_since.pop(number, None)
