@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from qingyu.engine import heap
 from qingyu.service.calls import Call
 from qingyu.service.service import Service
 from qingyu.tasks.registry import SAMPLE
@@ -36,4 +37,5 @@ async def warm(service: Service, model: str) -> None:
             await service.answer(model, [call])
             await service.answer(model, [_some(call, number) for number in range(FILLING)])
     service.cache.clear()
+    heap.trim()  # of what loading took and gave back
     log.info("model %s is ready", model)

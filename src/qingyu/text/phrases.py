@@ -173,6 +173,8 @@ class Phrases:
             if not 0 < len(tables) <= MAX_TABLES:
                 raise ValueError("tables")
             self.tables = tuple(self._table(table) for table in tables)
+            if hasattr(mmap, "MADV_DONTNEED"):  # what was read to be checked
+                self._map.madvise(mmap.MADV_DONTNEED)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise damaged(path, f"{type(error).__name__}: {error}") from error
         if tokenizer is not None:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
+from sys import intern
 
 COMPATIBILITY = range(0xF900, 0xFB00)  # ideographs that stand for others
 TABLE = Path(__file__).with_suffix(".tsv")
@@ -43,7 +44,7 @@ class Scripts:
         kinds = {"=": traditional, "+": pairs}
         for line in path.read_text("utf-8").splitlines():
             if not line.startswith("#"):
-                *kind, from_, to = line.split("\t")
+                *kind, from_, to = map(intern, line.split("\t"))  # most stand in several
                 (kinds[kind[0]] if kind else simplified)[from_] = to
         for char in map(chr, COMPATIBILITY):
             form = unicodedata.normalize("NFKC", char)

@@ -27,6 +27,7 @@ SKIPPED = -1
 SPECIAL_TOKENS = 2
 # Spaces beside a character that is written without them.
 NOT_BETWEEN_WORDS = re.compile(r"(?<=[^\x00-\u04ff]) +| +(?=[^\x00-\u04ff])")
+FOLDED_AT_ONCE = 256  # an encoding takes half a kilobyte
 MAX_CHARACTERS = 1 << 16  # remembered with their ids
 
 
@@ -234,7 +235,9 @@ class Tokenizer:
             return {}
 
         def known(texts: Sequence[str]) -> list[bool]:
-            encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            encode = self._tokenizer.encode_batch_fast
+            parts = (texts[at : at + FOLDED_AT_ONCE] for at in range(0, len(texts), FOLDED_AT_ONCE))
+            encodings = (one for part in parts for one in encode(part, add_special_tokens=False))
             return [unknown not in one.ids for one in encodings]
 
         return foldings(known)
