@@ -12,12 +12,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fastapi import FastAPI
-
 from qingyu import bundle
 from qingyu.errors import InputError
 from qingyu.settings import Settings
-from qingyu.web.app import create_app
+from qingyu.web.app import Application, create_app
 
 from .actors import memory_bytes
 
@@ -46,9 +44,9 @@ class Replica:
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._settings = Settings(**values)
-        self._app: FastAPI | None = None
+        self._app: Application | None = None
 
-    def __serve_build_asgi_app__(self) -> FastAPI:
+    def __serve_build_asgi_app__(self) -> Application:
         self._app = create_app(self._settings)
         return self._app
 

@@ -8,14 +8,13 @@ import time
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
 
 from qingyu.engine import heap
 from qingyu.settings import Settings
 from qingyu.web.edge.connections import patient_protocol
 from qingyu.web.edge.logs import set_up_logging
 
-from .app import create_app
+from .app import Application, create_app
 from .state import State
 
 BACKLOG = 2048
@@ -36,7 +35,7 @@ class Server(uvicorn.Server):
     """At the first signal not ready any more; after `drain_notice` seconds no new connections, and
     what is under way has `drain` seconds to finish. A second signal ends it at once."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: Application, settings: Settings) -> None:
         config = uvicorn.Config(
             app,
             http=patient_protocol(

@@ -7,8 +7,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
-from fastapi import Request
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from qingyu.service.calls import Answer, Call

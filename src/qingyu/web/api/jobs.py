@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 from starlette.responses import Response
 
-from qingyu.errors import InputError, OverloadedError, QingyuError
+from qingyu.errors import InputError, OverloadedError
 from qingyu.jobs.errors import (
     FilesMissingError,
     JobStateError,
     StoreError,
     TooManyBytesError,
 )
-from qingyu.jobs.records import ENDED, Bounds, JobRecord, ending_of
+from qingyu.jobs.records import ENDED, JobRecord, ending_of
 from qingyu.jobs.sources import written_as
-from qingyu.jobs.store import Store
-from qingyu.service.job_answers import JobAnswers, call_of
-from qingyu.service.job_worker import JobWorker
-from qingyu.settings import Settings
+from qingyu.service.job_answers import call_of
 from qingyu.tasks.registry import SAMPLE
 from qingyu.web.edge.context import context_of
 from qingyu.web.edge.errors import ErrorResponse, RequestError
 from qingyu.web.edge.upload import receive
-from qingyu.web.state import State, state_of
+from qingyu.web.jobs import Jobs
+from qingyu.web.state import state_of
 
 from .exchange import ERRORS, body_of, equipped, received
 from .job_messages import JobRequest, JobResponse, JobsResponse, told_of
@@ -40,9 +33,6 @@ from .tasks import BY_TASK
 from .validation import parse, parse_value
 from .wire import NAMING
 
-P = ParamSpec("P")
-T = TypeVar("T")
-THREADS = 2
 PAGE = 100
 MAX_UPLOADS = 4  # of one owner at once
 RETRY_SECONDS = 5.0
@@ -52,58 +42,6 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS, 409: S
 
 
 BODY = JobRequest
-
-
-class Jobs:
-    """The store of this service and its worker."""
-
-    def __init__(self, state: State, store: Store) -> None:
-        settings = state.settings
-        self.settings: Settings = settings
-        self.store = store
-        self.bounds = Bounds(settings.max_jobs, settings.max_kept_jobs)
-        self.answers = JobAnswers(
-            state.service,
-            self.store,
-            state.keys,
-            state.equipment,
-            max_characters=settings.max_characters,
-        )
-        self.worker = JobWorker(self.store, self.answers, max_bytes=settings.max_job_bytes)
-        self.uploads: Counter[str] = Counter()  # under way, by owner
-        # Threads of its own: a database that is held holds nothing else up.
-        self._threads = ThreadPoolExecutor(THREADS, "qingyu-jobs")
-
-    async def call(self, method: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """A method of the store, off the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(method, *args, **named))
-
-    async def stop(self) -> None:
-        await self.worker.stop()
-        self._threads.shutdown(wait=False)
-        self.store.close()
-
-
-@asynccontextmanager
-async def working(app_state: Any, state: State) -> AsyncIterator[None]:
-    """Jobs while the service runs, if it has a folder for them."""
-    app_state.jobs = None
-    if state.settings.jobs is None:
-        yield
-        return
-    try:
-        store = await asyncio.to_thread(Store, state.settings.jobs, days=state.settings.job_days)
-    except QingyuError as error:  # told by who started us, without a traceback
-        state.failure = state.failure or error
-        yield
-        return
-    jobs = app_state.jobs = Jobs(state, store)
-    jobs.worker.start()
-    try:
-        yield
-    finally:
-        await jobs.stop()
 
 
 def jobs_of(request: Request) -> Jobs:
