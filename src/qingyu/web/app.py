@@ -29,10 +29,11 @@ from qingyu.service.service import Service
 from qingyu.service.slots import ServedModel
 from qingyu.service.warm import warm
 from qingyu.settings import Settings
-from qingyu.web.api.direct import Direct, is_direct
+from qingyu.web.api.direct import ROUTES, Direct, is_direct
 from qingyu.web.edge.gate import Gate
 from qingyu.web.edge.metrics import Metrics
 from qingyu.web.edge.origins import Origins
+from qingyu.web.edge.refusals import Refusals
 from qingyu.web.edge.security import Keys, read_keys
 from qingyu.web.edge.tracing import Traced, tracer_from_environment
 
@@ -149,6 +150,18 @@ def layers(state: State) -> list[Middleware]:
         )
         found.insert(0, cors)
     return found
+
+
+def refusals(state: State) -> Refusals:
+    """What is refused without being looked at, by the protocol."""
+    computing = {path: route for (method, path), route in ROUTES.items() if method == "POST"}
+    return Refusals(
+        state.service.scheduler,
+        computing,
+        keys=state.keys,
+        origins=Origins.of(state.settings),
+        metrics=state.metrics,
+    )
 
 
 def _jobs(app: Application, folder: Path | None) -> AbstractAsyncContextManager[None]:

@@ -14,7 +14,7 @@ from qingyu.settings import Settings
 from qingyu.web.edge.connections import patient_protocol
 from qingyu.web.edge.logs import set_up_logging
 
-from .app import Application, create_app
+from .app import Application, create_app, refusals
 from .state import State
 
 BACKLOG = 2048
@@ -39,7 +39,10 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             http=patient_protocol(
-                settings.body_timeout, settings.write_timeout, settings.max_connections
+                settings.body_timeout,
+                settings.write_timeout,
+                settings.max_connections,
+                refusals(app.state.qingyu),
             ),
             ws="none",
             lifespan="on",

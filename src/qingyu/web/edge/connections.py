@@ -1,10 +1,13 @@
 """HTTP/1.1 with limits on connections: timeouts for clients that do not finish sending or do not
-read their answer, a largest size of headers, a largest number of clients."""
+read their answer, a largest size of headers, a largest number of clients, and what is refused in an
+overload."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
+
+from .refusals import Refuse
 
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as BaseProtocol
@@ -37,13 +40,14 @@ TOLD_OF_HEADERS = hasattr(BaseProtocol, "on_headers_complete")
 
 
 def patient_protocol(
-    header_timeout: float, write_timeout: float, max_connections: int
+    header_timeout: float, write_timeout: float, max_connections: int, refuse: Refuse
 ) -> type[asyncio.Protocol]:
     """uvicorn's protocol with the limits it lacks.
 
     header_timeout:  seconds from the first byte (or the connection) to the end of the headers
     write_timeout:   seconds for which a client may take nothing of what waits to be sent to it
     max_connections: beyond which a connection is told 503 and closed
+    refuse:          what a request is told by its headers alone, its body thrown away as it comes
     """
 
     class PatientProtocol(BaseProtocol):
@@ -51,6 +55,8 @@ def patient_protocol(
         _writing: asyncio.TimerHandle | None = None
         _in_headers = True
         _header_bytes = 0
+        _refusal: bytes | None = None  # of the request that comes in
+        _refused = False  # all of it has come
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -71,7 +77,10 @@ def patient_protocol(
             self._hand_on()
             if self._in_headers and self._header_bytes > HEADER_BYTES:
                 self._refuse_headers()
-            if self.cycle is None or self.cycle.response_complete:
+            if self._refused and self._refusal is None:
+                self._refused = False
+                self._disarm()
+            elif self._idle:
                 self._arm()
             else:
                 self._disarm()
@@ -93,7 +102,24 @@ def patient_protocol(
             self._header_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
             if self._header_bytes + len(self.url) > HEADER_BYTES:
                 raise ValueError("headers too large")  # answered in send_400_response
-            super().on_headers_complete()
+            if self._idle and not self.flow.write_paused:
+                self._refusal = refuse(self.parser.get_method(), self.url, self.headers)
+            if self._refusal is None:
+                super().on_headers_complete()
+
+        @property
+        def _idle(self) -> bool:
+            return self.cycle is None or bool(self.cycle.response_complete)
+
+        def _tell(self, refusal: bytes) -> None:
+            closing = not self.parser.should_keep_alive()
+            self._refusal, self._refused = None, True
+            status, _, rest = refusal.partition(b"\r\n")
+            dated = [b"%b: %b" % header for header in self.server_state.default_headers]
+            self.transport.write(b"\r\n".join((status, *dated, rest)))
+            if closing:
+                self.transport.close()
+            self.on_response_complete()
 
         def send_400_response(self, msg: str) -> None:
             if self._header_bytes > HEADER_BYTES:
@@ -109,11 +135,15 @@ def patient_protocol(
         # -- bodies: the chunks that came together are handed on together -------------------------
 
         def on_body(self, body: bytes) -> None:
-            self._pieces.append(body)
+            if self._refusal is None:
+                self._pieces.append(body)
 
         def on_message_complete(self) -> None:
-            self._hand_on()
             self._in_headers, self._header_bytes = True, 0
+            if self._refusal is not None:
+                self._tell(self._refusal)
+                return
+            self._hand_on()
             super().on_message_complete()
 
         def _hand_on(self) -> None:
