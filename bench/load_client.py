@@ -111,11 +111,11 @@ class Connection:
             )
         self._writer.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(_header(head, b"content-length:") or 0)
+        length = int(header(head, b"content-length:") or 0)
         await self._reader.readexactly(length)
         if b"connection: close" in head:
             self.close()
-        return int(head[9:12]), float(_header(head, b"retry-after:") or 1)
+        return int(head[9:12]), float(header(head, b"retry-after:") or 1)
 
     def close(self) -> None:
         if self._writer is not None:
@@ -123,7 +123,8 @@ class Connection:
         self._reader = self._writer = None
 
 
-def _header(head: bytes, name: bytes) -> bytes:
+def header(head: bytes, name: bytes) -> bytes:
+    """The value of a header of a head in lower case, its name with a colon."""
     start = head.find(name)
     return head[start + len(name) : head.find(b"\r\n", start)].strip() if start >= 0 else b""
 

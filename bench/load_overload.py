@@ -6,16 +6,17 @@ First sixteen users that wait for their answers tell the capacity, then requests
 that (at random moments; refused ones do not come back), then the sixteen users again. Prints one
 row each: those answered with their latency, those refused (429) with theirs, anything else. On a
 machine whose cores the clients share, what is really offered may be less than asked for: it is
-told too. A fast model needs more clients than two cores can drive; take BERT-base.
+told too, and what the clients take.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import multiprocessing
 import random
+import select
+import socket
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,83 +24,119 @@ from urllib.parse import urlsplit
 
 from bench.figures import describe
 from bench.load import HEADER, line, measure, service
-from bench.load_client import Connection, Plan, make_text
-from bench.processes import family, resident_megabytes
+from bench.load_client import Plan, header, make_text
+from bench.processes import cpu_seconds, family, resident_megabytes
 from bench.sentences import corpus
 from bench.serving import ready
 
 MOST_AT_ONCE = 400  # connections of one client process
+WRITTEN = 2000  # different requests of one client process
+LAST_SECONDS = 60  # in which what is under way at the end may be answered
 
 
 @dataclass
 class Storm:
     """What one client process saw: seconds to an answer of 200, to one of 429, and the rest.
 
-    `unsent` are arrivals for which no connection was free.
+    `unsent` are arrivals for which no connection was free; `cpu` is the client's own, in seconds.
     """
 
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
     unsent: int = 0
+    cpu: float = 0.0
+
+
+@dataclass
+class Asked:
+    """A request under way on its connection."""
+
+    connection: socket.socket
+    begin: float
+    answer: bytes = b""
+
+    @property
+    def status(self) -> int:
+        """0 until all of the answer has come."""
+        head = self.answer.find(b"\r\n\r\n")
+        if head < 0:
+            return 0
+        length = int(header(self.answer[:head].lower(), b"content-length:"))
+        return int(self.answer[9:12]) if len(self.answer) >= head + 4 + length else 0
 
 
 def storm(plan: Plan, rate: float) -> Storm:
-    """The body of a client process: arrivals at `rate` a second until the plan's end."""
-    seen = Storm()
-    asyncio.run(_storm(plan, rate, seen))
+    """The body of a client process: arrivals at `rate` a second until the plan's end.
+
+    As cheap as Python can be, since it shares the cores: requests are written beforehand, there is
+    one loop and no task.
+    """
+    dice = random.Random(plan.seed)
+    requests = [written(plan, make_text(plan, dice)) for _ in range(WRITTEN)]
+    seen, idle, under_way = Storm(), list[socket.socket](), dict[int, Asked]()
+    poll = select.epoll()
+    time.sleep(max(0.0, plan.start - time.monotonic()))
+    spent, arrival = time.process_time(), plan.start
+    while (now := time.monotonic()) < plan.end or (under_way and now < plan.end + LAST_SECONDS):
+        while arrival <= now and arrival < plan.end:
+            arrival += dice.expovariate(rate)
+            if len(under_way) >= MOST_AT_ONCE:
+                seen.unsent += 1
+                continue
+            one = idle.pop() if idle else connected(plan, poll)
+            one.send(dice.choice(requests))
+            under_way[one.fileno()] = Asked(one, time.monotonic())
+        for number, _ in poll.poll(max(0.0, min(arrival, plan.end) - now)):
+            listen(under_way, number, seen, idle)
+    seen.errors |= {"unanswered": len(under_way)} if under_way else {}
+    seen.cpu = time.process_time() - spent
     return seen
 
 
-async def _storm(plan: Plan, rate: float, seen: Storm) -> None:
-    dice = random.Random(plan.seed)
-    idle: list[Connection] = []
-    under_way: set[asyncio.Task[None]] = set()
-    await asyncio.sleep(max(0.0, plan.start - time.monotonic()))
-    arrival = plan.start
-    while arrival < plan.end:
-        arrival += dice.expovariate(rate)
-        if (wait := arrival - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
-        elif not len(under_way) % 8:
-            await asyncio.sleep(0)  # late already; let answers be read
-        if len(under_way) >= MOST_AT_ONCE:
-            seen.unsent += 1
-            await asyncio.sleep(0)
-            continue
-        connection = idle.pop() if idle else Connection(plan)
-        body = json.dumps({"text": make_text(plan, dice)}).encode()
-        task = asyncio.ensure_future(_one(connection, body, seen, idle))
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
-    if under_way:
-        await asyncio.wait(under_way, timeout=60)
-    for connection in idle:
-        connection.close()
-
-
-async def _one(connection: Connection, body: bytes, seen: Storm, idle: list[Connection]) -> None:
-    begin = time.monotonic()
-    try:
-        status, _ = await connection.ask(body)
-    except (OSError, EOFError) as error:
-        connection.close()
-        name = type(error).__name__
-        seen.errors[name] = seen.errors.get(name, 0) + 1
+def listen(
+    under_way: dict[int, Asked], number: int, seen: Storm, idle: list[socket.socket]
+) -> None:
+    """Take what has come on a connection."""
+    asked = under_way.get(number)
+    if asked is None:  # closed while idle
         return
-    idle.append(connection)
-    seconds = time.monotonic() - begin
+    data = asked.connection.recv(1 << 16)
+    asked.answer += data
+    status = asked.status
+    if data and not status:
+        return
+    del under_way[number]
+    seconds = time.monotonic() - asked.begin
     if status == 200:
         seen.answered.append(seconds)
     elif status == 429:
         seen.refused.append(seconds)
     else:
         seen.errors[str(status)] = seen.errors.get(str(status), 0) + 1
+    if data:
+        idle.append(asked.connection)
+    else:
+        asked.connection.close()
+
+
+def connected(plan: Plan, poll: select.epoll) -> socket.socket:
+    one = socket.create_connection((plan.host, plan.port), 10)
+    poll.register(one, select.EPOLLIN)
+    return one
+
+
+def written(plan: Plan, text: str) -> bytes:
+    body = json.dumps({"text": text}).encode()
+    return (
+        f"POST {plan.path} HTTP/1.1\r\nhost: {plan.host}:{plan.port}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    ).encode() + body
 
 
 @dataclass(frozen=True)
 class Overload:
-    """The storm summed up; latencies in ms."""
+    """The storm summed up; latencies in ms, `cpu` in per cent of one core."""
 
     offered: float
     answered: float
@@ -111,6 +148,8 @@ class Overload:
     refused_p95: float
     errors: dict[str, int]
     rss_mb: float
+    cpu: float
+    client_cpu: float
 
 
 def overload(options: argparse.Namespace, rate: float, pid: int) -> Overload:
@@ -124,8 +163,11 @@ def overload(options: argparse.Namespace, rate: float, pid: int) -> Overload:
         )
         for number in range(options.processes)
     ]  # fmt: skip
+    pids = family(pid)
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+        spent = cpu_seconds(pids)
         found = pool.starmap(storm, [(plan, rate / options.processes) for plan in plans])
+        spent = cpu_seconds(pids) - spent
     answered = sorted(second for one in found for second in one.answered)
     refused = sorted(second for one in found for second in one.refused)
     errors: dict[str, int] = {}
@@ -144,7 +186,9 @@ def overload(options: argparse.Namespace, rate: float, pid: int) -> Overload:
         at(answered, 0.99),
         at(refused, 0.95),
         errors,
-        resident_megabytes(*family(pid)),
+        resident_megabytes(*pids),
+        100 * spent / options.minute,
+        100 * sum(one.cpu for one in found) / options.minute,
     )
 
 
@@ -181,7 +225,10 @@ def main() -> None:
             f"sent): answered {during.answered:.0f}/s, P50 {during.p50:.0f} P95 {during.p95:.0f} "
             f"P99 {during.p99:.0f} ms; refused {during.refused:.0f}/s within "
             f"{during.refused_p95:.0f} ms (P95); errors {during.errors or 0}; "
-            f"RSS {during.rss_mb:.0f} MB",
+            f"CPU {during.cpu:.0f} %, clients {during.client_cpu:.0f} %; "
+            f"RSS {during.rss_mb:.0f} MB\n"
+            f"        of before: answered {during.answered / before.per_second:.2f}, "
+            f"P95 {during.p95 / before.p95:.2f}",
             flush=True,
         )
         options.warm_up = 0.0
