@@ -16,7 +16,7 @@ import tokenizers
 from qingyu.errors import BundleError, InputError
 from qingyu.numbers import IntArray
 
-from .folding import foldings
+from .folding import Foldings
 from .panics import is_panic
 
 # A token's name in each family of vocabularies.
@@ -27,7 +27,6 @@ SKIPPED = -1
 SPECIAL_TOKENS = 2
 # Spaces beside a character that is written without them.
 NOT_BETWEEN_WORDS = re.compile(r"(?<=[^\x00-\u04ff]) +| +(?=[^\x00-\u04ff])")
-FOLDED_AT_ONCE = 256  # an encoding takes half a kilobyte
 MAX_CHARACTERS = 1 << 16  # remembered with their ids
 
 
@@ -105,6 +104,7 @@ class Tokenizer:
             if token.special
         )
         self._characters: dict[str, int | None] = {}
+        self._foldings = Foldings(self._known)
         self.frame = self._frame(pair=False)
         self.pair_frame = self._frame(pair=True)
 
@@ -182,7 +182,7 @@ class Tokenizer:
         token = self.id_to_token(token_id)
         if token.startswith("##") and len(token) > 2:
             return token[2:]
-        if token in ("▁", "##") or not token:
+        if token in ("▁", "##") or not token or (len(token) == 1 and is_chinese(token)):
             return token
         return self._tokenizer.decode([token_id], skip_special_tokens=False).strip()
 
@@ -226,21 +226,10 @@ class Tokenizer:
         return np.array(sorted(ids), np.int64)
 
     def _folded(self, text: str) -> str:
-        return text if text.isascii() else text.translate(self._foldings)
+        return text if self.unk_id is None else self._foldings.fold(text)
 
-    @cached_property
-    def _foldings(self) -> dict[int, str]:
-        unknown = self.unk_id
-        if unknown is None:
-            return {}
-
-        def known(texts: Sequence[str]) -> list[bool]:
-            encode = self._tokenizer.encode_batch_fast
-            parts = (texts[at : at + FOLDED_AT_ONCE] for at in range(0, len(texts), FOLDED_AT_ONCE))
-            encodings = (one for part in parts for one in encode(part, add_special_tokens=False))
-            return [unknown not in one.ids for one in encodings]
-
-        return foldings(known)
+    def _known(self, text: str) -> bool:
+        return self.unk_id not in self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def _character_id(self, char: str) -> int | None:
         known = self._characters.get(char)
