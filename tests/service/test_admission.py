@@ -42,7 +42,22 @@ def test_an_overflow_lowers_what_is_given_away(books: Admission) -> None:
     assert not enter(books, 16, 0.1)
     books.held = 368
     assert enter(books, 16, 0.2)
-    assert books.full
+    assert not books.room(1)
+
+
+def test_room_for_less_than_the_usual_request_is_none(books: Admission) -> None:
+    """In an overload what is left between two requests is no reason to look at the next one; a
+    small one that is looked at is let in all the same."""
+    while enter(books, 22, 0.0):
+        pass
+    books.held = 384 - 22
+    assert not books.crowded
+    assert enter(books, 16, 0.1)
+    assert books.crowded
+    assert books.room(6)
+    assert not books.room(7)
+    books.overloaded = False
+    assert not books.crowded
 
 
 def test_an_overload_lasts_while_many_are_refused(books: Admission) -> None:

@@ -18,6 +18,7 @@ LANE_BATCHES = 3  # of each lane, by default: one under way and two waiting
 LEAST_TOKENS = 768  # the default's least: sixteen clients of 48 tokens
 
 WINDOW_SECONDS = 5.0  # how often an overload is looked at again
+USUAL_OF = 32  # requests
 FEW = 0.1  # it is over when a smaller share than this was refused in a window
 
 
@@ -34,12 +35,14 @@ class Admission:
     steady: tokens given away in an overload
     held:   charges of admitted requests, each at most `share`
     tokens: all their tokens, from which the wait follows
+    usual:  charge of the requests of late that were let in
     """
 
     bound: int
     steady: int
     held: int = 0
     tokens: int = 0
+    usual: float = 1.0
     refused: int = 0
     overloaded: bool = False
     _window_began: float = 0.0
@@ -56,15 +59,22 @@ class Admission:
         return self.steady if self.overloaded else self.bound
 
     @property
-    def full(self) -> bool:
-        """Whether even the smallest request would be refused."""
-        return self.held >= self.limit
+    def crowded(self) -> bool:
+        """Whether an overload leaves no room for a request of the usual size."""
+        return self.overloaded and not self.room(self.usual)
+
+    def room(self, cost: float) -> bool:
+        """Whether there is room for `cost` tokens. With nothing admitted, there is for any."""
+        return not self.held or self.held + min(cost, self.share) <= self.limit
 
     def ask(self, cost: int, now: float) -> bool:
-        """Whether a request of `cost` tokens is admitted. With nothing admitted, any is."""
+        """Whether a request of `cost` tokens is admitted."""
         self._look(now)
         self._asked += 1
-        return not self.held or self.held + min(cost, self.share) <= self.limit
+        room = self.room(cost)
+        if room:
+            self.usual += (min(cost, self.share) - self.usual) / USUAL_OF
+        return room
 
     def deny(self) -> None:
         """A request that asked was refused."""

@@ -94,13 +94,13 @@ class Scheduler:
         with self._ready:
             return sum(item.cost for item in self._items if not item.ticket.settled)
 
-    def check_room(self) -> None:
-        """Refuse a request before any work is done for it, if the bound is reached.
+    def check_room(self, cost: int = 1) -> None:
+        """Refuse a request before any work is done for it, if there is no room for `cost` tokens.
 
         Raises OverloadedError.
         """
-        if self.admission.full:
-            self.release(self.reserve(1))
+        if not self.admission.room(cost):
+            self.release(self.reserve(cost))
 
     def reserve(self, cost: int, deadline: float | None = None) -> int:
         """A place for a request of about `cost` tokens, taken before they are counted: of a

@@ -63,7 +63,7 @@ class Refusals:
         An answer that is in the cache is refused with the rest: to find it the body must be read.
         """
         books = self._scheduler.admission
-        if not (books.overloaded and books.full) or method != b"POST":
+        if not books.crowded or method != b"POST":
             return None
         route = self._routes.get(url.partition(b"?")[0])
         named = dict(headers)
@@ -77,7 +77,7 @@ class Refusals:
         except QingyuError:  # told by the gate
             return None
         try:
-            self._scheduler.check_room()
+            self._scheduler.check_room(math.ceil(books.usual))
         except OverloadedError as error:
             return self._told(error, scope, context)
         return None
