@@ -31,7 +31,7 @@ from qingyu.results import Found, SearchResult
 from qingyu.settings import Settings
 from qingyu.tasks.registry import TASKS
 from qingyu.web.app import create_app
-from qingyu.web.server import address_of, listen
+from qingyu.web.sockets import address_of, listen
 from qingyu.web.worker import Server
 
 CALLS: dict[str, Callable[[Any], Any]] = {

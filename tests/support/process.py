@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from qingyu.settings import Settings
-from qingyu.web.server import address_of, listen
+from qingyu.web.sockets import address_of, listen
 
 START_SECONDS = 60  # on a very busy machine
 

@@ -20,7 +20,7 @@ from qingyu.results import Candidate, FillMaskResult, MaskFill
 from qingyu.service.slots import ServedModel
 from qingyu.settings import Settings
 from qingyu.web.app import create_app
-from qingyu.web.server import address_of, listen
+from qingyu.web.sockets import address_of, listen
 from qingyu.web.worker import Server
 from tests.support.models import FakeModel
 

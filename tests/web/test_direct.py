@@ -39,3 +39,11 @@ def test_openapi_describes_all_that_is_answered_directly(running: Running) -> No
         paths = client.get("/openapi.json").json()["paths"]
     assert {(method, path) for method, path in ROUTES if method.lower() not in paths[path]} == set()
     assert len(ROUTES) > len(("/predict", "/health/live", "/health/ready", "/metrics"))
+
+
+def test_the_process_that_starts_the_others_loads_no_service() -> None:
+    """What listens, and starts and watches the processes of a service, needs no more than the
+    settings."""
+    program = "import sys, qingyu.web.server, qingyu.web.processes\n"
+    program += "assert not {'numpy', 'uvicorn', 'prometheus_client'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", program], check=True)

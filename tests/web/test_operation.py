@@ -24,7 +24,7 @@ from qingyu.errors import BundleError, ModelNotFoundError, SettingsError
 from qingyu.settings import Settings
 from qingyu.web import server
 from qingyu.web.edge.logs import JsonFormatter, TextFormatter, set_up_logging
-from qingyu.web.server import listen
+from qingyu.web.sockets import listen
 from qingyu.web.worker import run
 from tests.support.process import Served
 from tests.support.serving import SENTENCE, Running, fake_settings, serving, write_bundle
@@ -311,7 +311,7 @@ def test_logs_are_for_whoever_reads_them(
     written = stream()
     monkeypatch.setattr(sys, "stderr", written)
     try:
-        monkeypatch.setattr(server, "run", lambda _, listener: listener.close())
+        monkeypatch.setattr("qingyu.web.worker.run", lambda _, listener: listener.close())
         server.serve(Settings(_env_file=None, port=0, log_format=kind))
         set_up_logging(kind, "info")
         logging.getLogger("qingyu.web").info("ready")

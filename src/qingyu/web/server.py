@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 import threading
 import webbrowser
@@ -14,8 +13,7 @@ from qingyu.errors import SettingsError
 from qingyu.settings import KEPT, Settings
 from qingyu.web.edge.logs import for_people, set_up_logging
 
-from .processes import Processes
-from .worker import BACKLOG, run
+from .sockets import address_of, listen
 
 log = logging.getLogger("qingyu.web")
 
@@ -31,8 +29,12 @@ def serve(settings: Settings, *, open_page: bool = False) -> None:
     if open_page:  # the socket listens already: the browser waits until the page answers
         threading.Thread(target=show, args=(local(address_of(listener)),), daemon=True).start()
     if settings.workers == 1:
+        from .worker import run
+
         run(settings, listener)
         return
+
+    from .processes import Processes
 
     Processes(settings, listener).run()
 
@@ -51,33 +53,6 @@ def make_folders(settings: Settings) -> None:
             f"无法建立目录 {error.filename}：{why}。可用 --data 换一个。",
             f"Cannot make the folder {error.filename}: {why}. Try another --data.",
         ) from error
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Raises SettingsError where the address cannot be had."""
-    listener = None
-    try:
-        family, kind, number, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, number)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        if listener is not None:
-            listener.close()
-        raise SettingsError(
-            f"无法监听 {settings.host}:{settings.port}：{error}。可用 --port 换一个端口。",
-            f"Cannot listen on {settings.host}:{settings.port}: {error}. Try another --port.",
-        ) from error
-    listener.set_inheritable(True)
-    return listener
-
-
-def address_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def local(address: str) -> str:

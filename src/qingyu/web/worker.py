@@ -15,9 +15,9 @@ from qingyu.web.edge.connections import patient_protocol
 from qingyu.web.edge.logs import set_up_logging
 
 from .app import Application, create_app, refusals
+from .sockets import BACKLOG
 from .state import State
 
-BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75  # longer than the usual proxy's, so that it is the proxy that closes
 
 

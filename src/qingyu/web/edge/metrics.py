@@ -19,9 +19,9 @@ from qingyu.machine import resident_bytes
 from qingyu.service.service import Service
 
 from .context import RequestContext
+from .shared import SHARED_VARIABLE
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it too, when imported
 BUCKETS = (
     0.002, 0.004, 0.007, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 15.0, 30.0,
 )  # fmt: skip
