@@ -51,13 +51,17 @@ def test_room_for_less_than_the_usual_request_is_none(books: Admission) -> None:
     while enter(books, 22, 0.0):
         pass
     books.held = 384 - 22
-    assert not books.crowded
+    assert not books.crowded()
     assert enter(books, 16, 0.1)
-    assert books.crowded
+    assert books.crowded()
+    books.held = 384 - 30
+    assert not books.turn_away(0, 0.2)
+    assert books.turn_away(22, 0.2)
+    books.held = 384 - 6
     assert books.room(6)
     assert not books.room(7)
     books.overloaded = False
-    assert not books.crowded
+    assert not books.crowded()
 
 
 def test_an_overload_lasts_while_many_are_refused(books: Admission) -> None:

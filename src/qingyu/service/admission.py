@@ -18,7 +18,7 @@ LANE_BATCHES = 3  # of each lane, by default: one under way and two waiting
 LEAST_TOKENS = 768  # the default's least: sixteen clients of 48 tokens
 
 WINDOW_SECONDS = 5.0  # how often an overload is looked at again
-USUAL_OF = 32  # requests
+USUAL_OF = 8  # requests
 FEW = 0.1  # it is over when a smaller share than this was refused in a window
 
 
@@ -58,10 +58,10 @@ class Admission:
         """The bound that holds now."""
         return self.steady if self.overloaded else self.bound
 
-    @property
-    def crowded(self) -> bool:
-        """Whether an overload leaves no room for a request of the usual size."""
-        return self.overloaded and not self.room(self.usual)
+    def crowded(self, coming: float = 0.0) -> bool:
+        """Whether an overload leaves no room for a request of the usual size beside `coming` tokens
+        of others that have not asked yet."""
+        return self.overloaded and self.held + coming + self.usual > self.limit
 
     def room(self, cost: float) -> bool:
         """Whether there is room for `cost` tokens. With nothing admitted, there is for any."""
@@ -75,6 +75,13 @@ class Admission:
         if room:
             self.usual += (min(cost, self.share) - self.usual) / USUAL_OF
         return room
+
+    def turn_away(self, coming: float, now: float) -> bool:
+        """Whether a request of unknown size is refused, which then asked for one of the usual."""
+        self._look(now)
+        crowded = self.crowded(coming)
+        self._asked += crowded
+        return crowded
 
     def deny(self) -> None:
         """A request that asked was refused."""

@@ -94,13 +94,23 @@ class Scheduler:
         with self._ready:
             return sum(item.cost for item in self._items if not item.ticket.settled)
 
-    def check_room(self, cost: int = 1) -> None:
-        """Refuse a request before any work is done for it, if there is no room for `cost` tokens.
+    def check_room(self) -> None:
+        """Refuse a request before any work is done for it, if the bound is reached.
 
         Raises OverloadedError.
         """
-        if not self.admission.room(cost):
-            self.release(self.reserve(cost))
+        if not self.admission.room(1):
+            self.release(self.reserve(1))
+
+    def turn_away(self, coming: float) -> None:
+        """Refuse a request before anything is known of it, if an overload leaves no room for one of
+        the usual size beside `coming` tokens of others that were not turned away.
+
+        Raises OverloadedError.
+        """
+        with self._ready:
+            if self.admission.turn_away(coming, self.clock()):
+                self._refuse()
 
     def reserve(self, cost: int, deadline: float | None = None) -> int:
         """A place for a request of about `cost` tokens, taken before they are counted: of a

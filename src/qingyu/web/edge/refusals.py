@@ -7,6 +7,7 @@ here takes a tenth of that. It stands for the gate, so it checks, counts and log
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,7 @@ class Refusals:
         metrics: Metrics,
     ) -> None:
         self._scheduler = scheduler
+        self._coming = 0.0  # tokens
         self._routes = {path.encode(): route for path, route in routes.items()}
         self._keys = keys
         self._origins = origins
@@ -62,8 +64,7 @@ class Refusals:
 
         An answer that is in the cache is refused with the rest: to find it the body must be read.
         """
-        books = self._scheduler.admission
-        if not books.crowded or method != b"POST":
+        if not self._scheduler.admission.overloaded or method != b"POST":
             return None
         route = self._routes.get(url.partition(b"?")[0])
         named = dict(headers)
@@ -77,10 +78,21 @@ class Refusals:
         except QingyuError:  # told by the gate
             return None
         try:
-            self._scheduler.check_room(math.ceil(books.usual))
+            self._scheduler.turn_away(self._coming)
         except OverloadedError as error:
             return self._told(error, scope, context)
+        self._let_through(self._scheduler.admission.usual)
         return None
+
+    def _let_through(self, tokens: float) -> None:
+        """Of fifty that come in one turn of the event loop each would find the same room. A request
+        asks for its own in the next turn, and then no longer counts here."""
+        self._coming += tokens
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._has_asked, tokens)
+
+    def _has_asked(self, tokens: float) -> None:
+        self._coming -= tokens
 
     def _told(
         self, error: OverloadedError, scope: dict[str, object], context: RequestContext
