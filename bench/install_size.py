@@ -21,7 +21,7 @@ RUNS = 9
 TIMED = """
 from time import perf_counter as now
 a = now()
-import numpy, onnxruntime
+import numpy, tokenizers
 b = now()
 import qingyu
 c = now()
@@ -62,7 +62,7 @@ def main() -> None:
             for _ in range(RUNS)
         ]
         base, own, answer = (statistics.median(column) for column in zip(*runs, strict=True))
-        print(f"import numpy, onnxruntime: {base:.3f} s; import qingyu after them: {own:.3f} s")
+        print(f"import numpy, tokenizers: {base:.3f} s; import qingyu after them: {own:.3f} s")
         print(f"load the default model and answer once: {answer:.3f} s (medians of {RUNS})")
 
 
