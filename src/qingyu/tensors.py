@@ -22,6 +22,7 @@ PADDING = "padding."  # tensors that only fill gaps, since the format allows no 
 METADATA = "__metadata__"
 LARGEST_HEADER = 100_000_000
 ROWS, COLUMNS = 16, 4  # outputs and inputs of one packed group of INT8 weights
+BLOCK = 64  # inputs of INT4 weights that have a step of their own
 
 # numpy has no bfloat16: its bits come as uint16.
 DTYPES: Mapping[str, str] = {
@@ -175,3 +176,19 @@ def unpack_int8(packed: NDArray[np.int8], outputs: int, inputs: int) -> NDArray[
     """The inverse of `pack_int8`: [outputs, inputs]."""
     rows = packed.transpose(0, 2, 1, 3).reshape(packed.shape[0] * ROWS, -1)
     return np.ascontiguousarray(rows[:outputs, :inputs])
+
+
+def pack_int4(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Blocks of rows [N, B, 32], two numbers a byte, as [N/16, B, 8, 16, 4], filled with zeros."""
+    outputs, blocks, _ = rows.shape
+    padded = np.zeros((-(-outputs // ROWS) * ROWS, blocks, BLOCK // 2), np.uint8)
+    padded[:outputs] = rows
+    groups = padded.reshape(-1, ROWS, blocks, BLOCK // 8, COLUMNS)
+    return np.ascontiguousarray(groups.transpose(0, 2, 3, 1, 4))
+
+
+def pack_columns(rows: NDArray[Any]) -> NDArray[Any]:
+    """What belongs to blocks of INT4 weights, [N, B], as [N/16, B, 16], filled with zeros."""
+    padded = np.zeros((-(-len(rows) // ROWS) * ROWS, rows.shape[1]), rows.dtype)
+    padded[: len(rows)] = rows
+    return np.ascontiguousarray(padded.reshape(-1, ROWS, rows.shape[1]).transpose(0, 2, 1))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,12 +135,9 @@ def test_steps_are_stored_as_they_were_used(outputs: int, inputs: int, seed: int
 
 def test_the_last_layer_keeps_eight_bits(built: Callable[..., Manifest]) -> None:
     """Of two layers the first has 4-bit matrices; the last, and heads, have none."""
-    folder = built("bert-masked-lm", "int4").path
-    names = [
-        node.input[1]
-        for node in onnx.load(folder / "encoder.onnx", load_external_data=False).graph.node
-        if node.op_type == "MatMulNBits"
-    ]
+    plan = built("bert-masked-lm", "int4").plan
+    assert plan is not None
+    names = [product.name for product in plan.products() if product.weight == "int4"]
     assert len(names) == 3  # of attention's inputs, and of both feed-forward matrices
     assert all(".layer.0." in name for name in names)
 

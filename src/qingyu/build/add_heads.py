@@ -31,6 +31,7 @@ from qingyu.build.write import with_files
 from qingyu.bundle import FORMAT, HeadInfo, Manifest
 from qingyu.engine.backend import CPU_BATCH_TOKENS
 from qingyu.engine.batch import PackedBatch, cut, feeds, layout
+from qingyu.engine.native.weights import int4_of_rows
 from qingyu.engine.session import Session
 from qingyu.errors import BuildError
 from qingyu.tensors import TensorFile, TensorWriter
@@ -53,7 +54,7 @@ def add_heads(
     stray from themselves at FP32, BuildError, BundleError.
     """
     old = bundle.read_manifest(folder)
-    if old.format != FORMAT or old.plan is None:
+    if old.format != FORMAT or old.plan is None or int4_of_rows(old):
         raise BuildError(
             f"{folder} 是旧格式，请先运行 qingyu models upgrade {folder}。",
             f"{folder} is of the old format; run qingyu models upgrade {folder} first.",

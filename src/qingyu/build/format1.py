@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, numpy_helper
 
 from qingyu.errors import BuildError
 from qingyu.plan import GELU_FLOOR, Function, InputKind, Product, WeightKind
-from qingyu.tensors import TensorWriter, pack_int8
+from qingyu.tensors import TensorWriter, pack_columns, pack_int4, pack_int8
 
 Floats = NDArray[np.float32]
 
@@ -141,13 +141,14 @@ class Converter:
         if kind == "block":
             (old,) = olds
             weight: WeightKind = "int4"
-            packed = arrays[f"{old}.int4"]
-            outputs = len(packed)
+            rows = arrays[f"{old}.int4"]
+            outputs = len(rows)
             inputs = self.graph.inputs_of(old)
-            self.out.append(f"{new}.weight", packed)
+            self.out.append(f"{new}.weight", pack_int4(rows))
             scales = arrays[f"{old}.int4_scale"].reshape(outputs, -1)
-            self.out.append(f"{new}.weight_scale", scales, "BF16")
-            self.out.append(f"{new}.weight_zero_point", arrays[f"{old}.int4_zero"])
+            self.out.append(f"{new}.weight_scale", pack_columns(scales), "BF16")
+            zeros = arrays[f"{old}.int4_zero"].reshape(outputs, -1)
+            self.out.append(f"{new}.weight_zero_point", pack_columns(zeros))
         else:
             matrix = np.concatenate([arrays[old].T for old in olds])
             outputs, inputs = matrix.shape

@@ -1,4 +1,6 @@
-"""`qingyu models upgrade`: a bundle of format 1 becomes one of format 2, with the same answers."""
+"""`qingyu models upgrade`: a bundle of format 1, or of format 2 with INT4 weights as they lay of
+old, becomes one of today, with the same answers.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,12 @@ from qingyu.build.format1 import Converter, OldGraph
 from qingyu.build.graph import point
 from qingyu.build.graphs import Graphs
 from qingyu.build.measure.probe import observe, probe, read_texts
+from qingyu.build.repack import repack
 from qingyu.build.rewrite import copy, rewritten
 from qingyu.build.stored import Stored, stored_head, stored_precision
 from qingyu.build.write import with_files
 from qingyu.bundle import FORMAT, OLD_WEIGHTS, HeadInfo, Manifest, Sizes
+from qingyu.engine.native.weights import int4_of_rows
 from qingyu.errors import BuildError
 from qingyu.plan import EmbeddingsPlan, HeadPlan, LayerPlan, Plan, Product, Table
 from qingyu.tensors import TensorFile, TensorWriter
@@ -36,13 +40,13 @@ TOLERANCE = 1e-4  # of what FP32 graphs answer, whose sums may be in another ord
 
 
 def upgrade(folder: Path) -> Manifest:
-    """Rewrite a bundle of format 1 whole or not at all; its answers stay the same.
+    """Rewrite a bundle whole or not at all; its answers stay the same.
 
-    Raises BundleError where it is damaged, BuildError where it is of format 2 already or cannot be
+    Raises BundleError where it is damaged, BuildError where there is nothing to do or it cannot be
     written.
     """
     old = bundle.read_manifest(folder)
-    if old.format == FORMAT:
+    if old.format == FORMAT and not int4_of_rows(old):
         raise BuildError(
             f"{folder} 已是格式 {FORMAT}。", f"{folder} is of format {FORMAT} already."
         )
@@ -52,8 +56,12 @@ def upgrade(folder: Path) -> Manifest:
         for file in folder.iterdir():
             if file.name in kept:
                 copy(file, new)
-        family = _family(old)
-        manifest = _post_norm(old, family, new) if family else _opaque(old, new)
+        if old.format == FORMAT:
+            manifest = repack(old, new)
+        elif family := _family(old):
+            manifest = _post_norm(old, family, new)
+        else:
+            manifest = _opaque(old, new)
         manifest = with_files(replace(manifest, format=FORMAT, path=new))
         bundle.write_manifest(manifest, new)
         _require_same(old, manifest)

@@ -2,7 +2,7 @@
  *
  *     selftest [ROUNDS [SEED]]
  *
- * Each round draws a product and a small encoder of odd sizes. Every instruction set's products are
+ * Each round draws products and a small encoder of odd sizes. Every instruction set's products are
  * held against sums in 64 bits; answers must be the same to the last bit alone and in company, on 1
  * to 3 threads, and from several callers at once; instruction sets agree; tiles are given back. */
 #include <math.h>
@@ -84,6 +84,65 @@ static qy_product product(int outputs, int inputs, int kind, int extreme) {
                         floats(inputs, 20, 80), outputs, inputs, QY_INT8, kind};
 }
 
+/* A product with random numbers of 4 bits, whose zero points lie from `low` on, of `range`. */
+static qy_product nibbles(int outputs, int inputs, int low, int range) {
+    int panels = (outputs + 15) / 16, blocks = (inputs + 63) / 64, count = panels * blocks * 16;
+    uint8_t *weight = array((size_t)count * 32), *zeros = array((size_t)(panels * ((blocks + 1) / 2) * 16));
+    uint16_t *steps = array(sizeof *steps * (size_t)count);
+    for (int i = 0; i < count * 32; i++) weight[i] = (uint8_t)draw(256);
+    for (int i = 0; i < panels * ((blocks + 1) / 2) * 16; i++)
+        zeros[i] = (uint8_t)(low + (int)draw((unsigned)range) + 16 * (low + (int)draw((unsigned)range)));
+    for (int i = 0; i < count; i++) {
+        float step = uniform(2e-3f, 2e-2f);
+        uint32_t bits;
+        memcpy(&bits, &step, 4);
+        steps[i] = (uint16_t)(bits >> 16);
+    }
+    return (qy_product){.weight = weight, .bias = floats(outputs, -1, 1), .outputs = outputs,
+                        .inputs = inputs, .weight_kind = QY_INT4, .input_kind = QY_BLOCK,
+                        .block_scale = steps, .block_zero = zeros};
+}
+
+/* Weight of output n and input k less its zero point, in steps; and the step. */
+static int nibble(const qy_product *w, int n, int k, double *step) {
+    int blocks = (w->inputs + 63) / 64, block = k / 64, at = k % 64;
+    int byte = ((n / 16 * blocks + block) * 8 + at / 8) * 64 + n % 16 * 4 + at % 8 / 2;
+    int value = ((const uint8_t *)w->weight)[byte] >> at % 2 * 4 & 15;
+    int zero = w->block_zero[(n / 16 * ((blocks + 1) / 2) + block / 2) * 16 + n % 16];
+    uint32_t bits = (uint32_t)w->block_scale[(n / 16 * blocks + block) * 16 + n % 16] << 16;
+    float number;
+    memcpy(&number, &bits, 4);
+    *step = (double)number;
+    return value - (zero >> block % 2 * 4 & 15);
+}
+
+static void try_nibbles(void) {
+    int outputs = 1 + (int)draw(70), inputs = 1 + (int)draw(300), rows = 1 + (int)draw(40);
+    qy_product w = nibbles(outputs, inputs, 0, 16);
+    float *x = floats(rows * inputs, -4, 4), *y = array(sizeof(float) * (size_t)(rows * outputs));
+    for (int set = 0; qy_instruction_set(set); set++) {
+        if (qy_multiply(&w, x, y, rows, set) != QY_OK) fail("multiply", qy_instruction_set(set));
+        for (int row = 0; row < rows; row++)
+            for (int n = 0; n < outputs; n++) {
+                double right = (double)w.bias[n], size = 1, step;
+                for (int first = 0; first < inputs; first += 64) {
+                    int64_t sum = 0;
+                    float most = 1e-6f;
+                    const float *a = x + row * inputs;
+                    int end = first + 64 < inputs ? first + 64 : inputs;
+                    for (int k = first; k < end; k++) most = fmaxf(most, fabsf(a[k]));
+                    for (int k = first; k < end; k++)
+                        sum += (int64_t)rintf(a[k] * (127.0f / most)) * nibble(&w, n, k, &step);
+                    right += (double)sum * step * (double)(most / 127.0f);
+                    size += fabs((double)sum * step * (double)(most / 127.0f));
+                }
+                if (!(fabs(right - (double)y[row * outputs + n]) < 2e-6 * size))
+                    fail("a product of 4 bits differs", qy_instruction_set(set));
+            }
+    }
+    let_go();
+}
+
 /* A number as docs/bundle-format.md makes it a byte. */
 static void as_bytes(const qy_product *w, const float *x, int *values, double *scale) {
     float most = w->input_kind == QY_ROW ? 1e-6f : -0.17f;
@@ -143,11 +202,16 @@ static qy_model model(void) {
     int heads = 1 + (int)draw(3), width = 4 + (int)draw(40), hidden = 5 + (int)draw(60);
     int wide = 7 + (int)draw(150), words = 20 + (int)draw(30);
     qy_layer *layers = array(sizeof(qy_layer) * LAYERS);
-    for (int i = 0; i < LAYERS; i++)
+    for (int i = 0; i < LAYERS; i++) {
         layers[i] = (qy_layer){product(3 * heads * width, hidden, QY_FIXED, 0),
                                product(hidden, heads * width, QY_ROW, 0),
                                product(wide, hidden, QY_FIXED, 0),
                                product(hidden, wide, QY_FLOOR, 0), norm(hidden), norm(hidden)};
+        if (draw(2)) continue;
+        layers[i].qkv = nibbles(3 * heads * width, hidden, 6, 4);
+        layers[i].inner = nibbles(wide, hidden, 6, 4);
+        layers[i].outer = nibbles(hidden, wide, 6, 4);
+    }
     qy_head *head = array(sizeof *head);
     *head = (qy_head){.branch = 1 + (int)draw(LAYERS), .transform = product(hidden, hidden, QY_FIXED, 0),
                       .output = product(words, hidden, QY_ROW, 0), .norm = norm(hidden),
@@ -240,6 +304,7 @@ int main(int argc, char **argv) {
     state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (int i = 0; i < rounds; i++) {
         try_product();
+        try_nibbles();
         try_encoder();
     }
     printf("%d rounds:", rounds);

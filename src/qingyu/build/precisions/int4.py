@@ -29,8 +29,8 @@ from qingyu.build.precisions.base import (
 )
 from qingyu.build.precisions.fp16 import bfloat16, widened
 from qingyu.build.precisions.int8 import Int8
+from qingyu.tensors import BLOCK, ROWS, pack_columns, pack_int4
 
-BLOCK = 64
 SPAN = 768
 LEVELS = 15
 DAMPING = 0.05  # of the mean square of a span's inputs
@@ -83,16 +83,12 @@ class Nibbles:
         tell(graph, linear, "int4", "block")
         if not graph.holds(name):
             gram = self.precision.shown.get(f"gram {linear.name}")
-            packed, scales, zeros = int4_blocks(linear.matrix, gram)
-            graph.store(name, packed)
-            graph.store(f"{name}_scale", bfloat16(scales).reshape(linear.outputs, -1), "BF16")
-            graph.store(f"{name}_zero_point", zeros)
-        inputs = [
-            self.values,
-            graph.weight(name),
-            graph.cast(graph.weight(f"{name}_scale"), np.float32),
-            graph.weight(f"{name}_zero_point"),
-        ]
+            rows, scales, zeros = int4_blocks(linear.matrix, gram)
+            graph.store(name, pack_int4(rows))
+            steps = bfloat16(scales).reshape(linear.outputs, -1)
+            graph.store(f"{name}_scale", pack_columns(steps), "BF16")
+            graph.store(f"{name}_zero_point", pack_columns(zeros))
+        inputs = [self.values, *unpacked(graph, linear)]
         if bias := bias_of(graph, linear, None):
             inputs += ["", bias]
         return graph.microsoft(
@@ -110,6 +106,29 @@ class Nibbles:
 
     def _bytes(self) -> Operand:
         return self.precision.tables.operand(self.graph, self.values, self.reader)
+
+
+def unpacked(graph: Graph, linear: Linear) -> list[str]:
+    """Weights, steps and zero points as MatMulNBits reads them: those of an output side by side.
+    Folded as the session is made; the kernel packs them its own way and lets the copies go.
+    """
+    # Layers may share a weight; ONNX Runtime fails on a folded tensor that two products read.
+    packed, steps, points = (
+        graph.weight(f"{linear.name}.weight{part}", again=True)
+        for part in ("", "_scale", "_zero_point")
+    )
+    blocks, rows = -(-linear.inputs // BLOCK), -(-linear.outputs // ROWS) * ROWS
+    whole = (0, linear.outputs) if rows != linear.outputs else None
+
+    def flat(turned: str, *shape: int) -> str:
+        return graph.cut(
+            graph.node("Reshape", turned, graph.constant([rows, *shape], np.int64)), whole
+        )
+
+    weight = graph.node("Transpose", packed, perm=[0, 3, 1, 2, 4])
+    scale = graph.node("Transpose", graph.cast(steps, np.float32), perm=[0, 2, 1])
+    zero = graph.node("Transpose", points, perm=[0, 2, 1])
+    return [flat(weight, blocks, BLOCK // 2), flat(scale, blocks), flat(zero, (blocks + 1) // 2)]
 
 
 def shrinks(linear: Linear) -> bool:

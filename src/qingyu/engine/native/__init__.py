@@ -15,7 +15,7 @@ from qingyu.engine.backend import CPU_BATCH_TOKENS, Refusal
 from qingyu.engine.batch import PackedBatch
 from qingyu.engine.native import library
 from qingyu.engine.native.structures import INPUTS, WEIGHTS, CBatch
-from qingyu.engine.native.weights import MappedWeights, pointers
+from qingyu.engine.native.weights import MappedWeights, int4_of_rows, pointers, products_of
 from qingyu.engine.threads import thread_count
 from qingyu.errors import BundleError, SettingsError
 from qingyu.numbers import FloatArray
@@ -48,11 +48,9 @@ def refusal(manifest: Manifest) -> Refusal | None:
             "它不是 BERT 一类的编码器，或是旧格式的模型包",
             "it is no encoder of the BERT family, or a bundle of the old format",
         )
-    products = [*plan.products()]
-    for head in manifest.heads.values():
-        if head.plan is None:
-            return Refusal("有的任务头没有说明", "a head comes without a plan")
-        products += head.plan.products()
+    if any(head.plan is None for head in manifest.heads.values()):
+        return Refusal("有的任务头没有说明", "a head comes without a plan")
+    products = products_of(manifest)
     tables = [plan.embeddings.position, *filter(None, [plan.embeddings.type])]
     weights = {product.weight for product in products} | {table.weight for table in tables}
     inputs = {product.input for product in products}
@@ -60,6 +58,12 @@ def refusal(manifest: Manifest) -> Refusal | None:
     if unknown:
         names = ", ".join(unknown)
         return Refusal(f"还不支持 {names}", f"it does not know {names} yet")
+    if int4_of_rows(manifest):
+        upgrade = f"qingyu models upgrade {manifest.path}"
+        return Refusal(
+            f"它的 INT4 权重是旧的排列，可用 {upgrade} 改写",
+            f"its INT4 weights lie in rows, as of old: {upgrade} rewrites them",
+        )
     try:
         library.library()
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qingyu.engine.native import structures
 
-ABI = 2
+ABI = 3
 FOLDER = Path(__file__).parent
 NAMES = {"win32": "qingyu_native.dll", "darwin": "libqingyu_native.dylib"}
 PATH = FOLDER / NAMES.get(sys.platform, "libqingyu_native.so")

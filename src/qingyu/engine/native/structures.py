@@ -7,8 +7,8 @@ from typing import Any
 
 from qingyu.plan import Function, InputKind, WeightKind
 
-WEIGHTS: dict[WeightKind, int] = {"fp32": 0, "int8": 1}
-INPUTS: dict[InputKind, int] = {"float": 0, "fixed": 1, "row": 2, "floor": 3}
+WEIGHTS: dict[WeightKind, int] = {"fp32": 0, "int8": 1, "int4": 2}
+INPUTS: dict[InputKind, int] = {"float": 0, "fixed": 1, "row": 2, "floor": 3, "block": 4}
 ACTIVATIONS: dict[Function | None, int] = {
     None: 0,
     "gelu": 1,
@@ -30,6 +30,7 @@ class CProduct(c.Structure):
     _fields_ = (
         *_pointers("weight", "weight_scale", "weight_sum", "bias", "input_scale"),
         *_integers("outputs", "inputs", "weight_kind", "input_kind"),
+        *_pointers("block_scale", "block_zero"),
     )
 
 

@@ -14,7 +14,7 @@ from qingyu.bundle import WEIGHTS, HeadInfo, Manifest
 from qingyu.engine.native import structures as s
 from qingyu.numbers import FloatArray
 from qingyu.plan import GELU_FLOOR, LayerPlan, Product, Table
-from qingyu.tensors import COLUMNS, ROWS, TensorFile
+from qingyu.tensors import BLOCK, COLUMNS, ROWS, TensorFile, read_places
 
 MOST_INPUTS = 65536  # sums of more products of bytes could leave 32 bits
 MOST_OUTPUTS = 1 << 24
@@ -130,8 +130,17 @@ class MappedWeights:
         if plan.weight == "fp32":
             _require(plan.input == "float", plan.name)
             made.weight = self._at(self._array(weight, np.float32, n, k))
+        elif plan.weight == "int4":
+            _require(plan.input == "block", plan.name)
+            panels, blocks = -(-n // ROWS), -(-k // BLOCK)
+            shape = (panels, blocks, BLOCK // 8, ROWS, COLUMNS)
+            made.weight = self._at(self._array(weight, np.uint8, *shape))
+            scales = self._array(f"{weight}_scale", np.uint16, panels, blocks, ROWS)
+            made.block_scale = self._at(scales)
+            zeros = self._array(f"{weight}_zero_point", np.uint8, panels, (blocks + 1) // 2, ROWS)
+            made.block_zero = self._at(zeros)
         else:
-            _require(plan.input != "float", plan.name)
+            _require(plan.input in ("fixed", "row", "floor"), plan.name)
             made.weight = self._at(self._array(weight, np.int8, *packed_shape(n, k)))
             scale: FloatArray = self._array(f"{weight}_scale", np.float32, n)
             sums = self._array(f"{weight}_sum", np.int32, n)
@@ -191,6 +200,26 @@ class MappedWeights:
         contiguous = np.ascontiguousarray(array)
         self._kept.append(contiguous)
         return contiguous.ctypes.data
+
+
+def products_of(manifest: Manifest) -> list[Product]:
+    """Every product of a bundle whose plan, and those of its heads, tell of them."""
+    plans = [manifest.plan, *(head.plan for head in manifest.heads.values())]
+    return [product for plan in plans if plan is not None for product in plan.products()]
+
+
+def int4_of_rows(manifest: Manifest) -> bool:
+    """Whether its INT4 weights lie in rows, [N, B, 32], as bundles had them up to 0.2.0."""
+    names = {f"{one.name}.weight" for one in products_of(manifest) if one.weight == "int4"}
+    files = {WEIGHTS, *(head.weights for head in manifest.heads.values() if head.weights)}
+    try:
+        return any(
+            name in names and len(place.shape) == 3
+            for file in (files if names else ())
+            for name, place in read_places(manifest.path / file).items()
+        )
+    except (OSError, ValueError):  # told where the weights are opened
+        return False
 
 
 def packed_shape(outputs: int, inputs: int) -> tuple[int, int, int, int]:

@@ -50,10 +50,46 @@ static int narrow(int8_t *values, int groups, int is_signed, extra *extras) {
     return count;
 }
 
+/* Eight numbers as INT4 weights meet them: those at even places, then those at odd ones. */
+static inline uint64_t even_odd(uint64_t x) {
+    uint64_t moved = (x ^ x >> 8) & 0x0000ff000000ff00u;
+    x ^= moved ^ moved << 8;
+    moved = (x ^ x >> 16) & 0x00000000ffff0000u;
+    return x ^ moved ^ moved << 16;
+}
+
+/* Quantise x[n] into row `row`, each block of 64 by itself. */
+static void quantise_blocks(const float *x, int n, bytes *out, int row) {
+    int8_t *to = out->values + (int64_t)row * out->stride;
+    int64_t block = (int64_t)row * out->stride / BLOCK;
+    for (int left = n; left > 0; left -= BLOCK, x += BLOCK, to += BLOCK, block++) {
+        vf most = v_set(1e-6f);
+        for (int i = 0; i < BLOCK; i += VL) most = v_max(most, v_abs(v_load_n(x + i, left - i)));
+        float largest = v_largest(most);
+        vf step = v_set(127.0f / largest);
+        for (int i = 0; i < BLOCK; i += VL)
+            v_store_bytes(to + i, v_mul(v_load_n(x + i, left - i), step), 1);
+        int32_t sum = 0;
+        for (int i = 0; i < BLOCK; i += 8) {
+            uint64_t eight;
+            memcpy(&eight, to + i, 8);
+            eight = even_odd(eight) ^ (SIGNED_ZERO ? 0x8080808080808080u : 0);
+            memcpy(to + i, &eight, 8);
+        }
+        for (int i = 0; i < BLOCK; i++) sum += to[i];
+        out->block_scale[block] = largest / 127.0f;
+        out->block_sum[block] = sum;
+    }
+}
+
 /* Quantise x[n] into row `row`; how is told in the table of docs/bundle-format.md. */
 static void quantise(const float *x, int n, const qy_product *product, bytes *out, int row) {
     int8_t *to = out->values + (int64_t)row * out->stride;
     int kind = product->input_kind, is_signed = kind != QY_FLOOR;
+    if (kind == QY_BLOCK) {
+        quantise_blocks(x, n, out, row);
+        return;
+    }
     vf add = v_set(0.0f), step = v_set(1.0f);
     out->scale[row] = 1.0f;
     if (kind == QY_ROW) {

@@ -52,3 +52,17 @@ static inline unsigned i_unsafe(const int8_t *values, int is_signed) {
     vi safe = _mm256_cmpeq_epi32(over, _mm256_setzero_si256());
     return ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(safe)) & 0xff;
 }
+
+/* INT4: two products by numbers of 0 to 15 stay below 2^12, so 16 bits hold the sums of 8 groups. */
+enum { NIBBLE_ROWS = 4, NIBBLE_STEPS = 4 };
+static inline vi i_dot_nibbles(vi sum, vi w, vi a) {
+    vi pairs;
+    __asm__("vpmaddubsw %[a], %[w], %[pairs]\n\t"
+            "vpaddw %[pairs], %[sum], %[sum]"
+            : [sum] "+x"(sum), [pairs] "=&x"(pairs)
+            : [w] "x"(w), [a] "x"(a));
+    return sum;
+}
+static inline vi i_add_widened(vi a, vi sums) {
+    return _mm256_add_epi32(a, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
+}

@@ -22,3 +22,8 @@ static inline unsigned i_unsafe(const int8_t *values, int is_signed) {
     (void)values, (void)is_signed;
     return 0;
 }
+
+/* INT4: numbers of 0 to 15 by signed bytes. */
+enum { NIBBLE_ROWS = 5, NIBBLE_STEPS = 8 };
+static inline vi i_dot_nibbles(vi sum, vi w, vi a) { return i_dot(sum, a, w, 0); }
+static inline vi i_add_widened(vi a, vi sums) { return _mm256_add_epi32(a, sums); }

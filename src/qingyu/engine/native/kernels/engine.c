@@ -102,6 +102,8 @@ static bytes take_bytes(arena *from, int64_t rows, int inputs) {
     b.sum = take(from, rows, sizeof *b.sum);
     b.extra_count = take(from, rows, sizeof *b.extra_count);
     b.extras = take(from, rows * extras_stride(&b), sizeof *b.extras);
+    b.block_scale = take(from, rows * b.stride / BLOCK, sizeof *b.block_scale);
+    b.block_sum = take(from, rows * b.stride / BLOCK, sizeof *b.block_sum);
     return b;
 }
 
@@ -227,7 +229,7 @@ int32_t qy_multiply(const qy_product *product, const float *x, float *y, int32_t
     memory.used = 0;
     bytes packed = take_bytes(&memory, rows, product->inputs);
     target out = {.to = y, .stride = product->outputs, .last = product->outputs};
-    for (int row = 0; product->weight_kind == QY_INT8 && row < rows; row++)
+    for (int row = 0; product->weight_kind != QY_FLOAT32 && row < rows; row++)
         with->quantise(x + (int64_t)row * product->inputs, product->inputs, product, &packed, row);
     with->multiply(product, x, product->inputs, &packed, 0, rows, 0,
                    (product->outputs + COLUMNS - 1) / COLUMNS, &out);

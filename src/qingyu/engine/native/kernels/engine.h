@@ -13,13 +13,14 @@
 #define QY_EXPORT __attribute__((visibility("default")))
 #endif
 
-enum { QY_ABI = 2 };
+enum { QY_ABI = 3 };
 enum { QY_OK = 0, QY_NO_MEMORY = 1, QY_BAD_ARGUMENT = 2 };
-enum { QY_FLOAT32 = 0, QY_INT8 = 1 };                          /* qy_product.weight_kind */
-enum { QY_FLOAT = 0, QY_FIXED = 1, QY_ROW = 2, QY_FLOOR = 3 }; /* qy_product.input_kind */
+enum { QY_FLOAT32 = 0, QY_INT8 = 1, QY_INT4 = 2 }; /* qy_product.weight_kind */
+enum { QY_FLOAT = 0, QY_FIXED = 1, QY_ROW = 2, QY_FLOOR = 3, QY_BLOCK = 4 }; /* .input_kind */
 enum { QY_NONE = 0, QY_GELU = 1, QY_GELU_TANH = 2, QY_RELU = 3, QY_TANH = 4 };
 
-/* y = x W^T + b. INT8 weights are packed [N/16][K/4][16][4], FP32 ones are [N][K]. */
+/* y = x W^T + b. INT8 weights are packed [N/16][K/4][16][4], INT4 ones [N/16][K/64][8][16][4], two in
+ * a byte, FP32 ones are [N][K]. */
 typedef struct {
     const void *weight;
     const float *weight_scale; /* [N] of INT8 */
@@ -28,6 +29,8 @@ typedef struct {
     const float *input_scale;  /* [K] of FIXED: one over the step of each input */
     int32_t outputs, inputs;   /* N, K; N = 0: there is no such product */
     int32_t weight_kind, input_kind;
+    const uint16_t *block_scale; /* [N/16][K/64][16] of INT4, upper halves of floats */
+    const uint8_t *block_zero;   /* [N/16][K/128][16] of INT4, of two blocks in a byte */
 } qy_product;
 
 typedef struct {

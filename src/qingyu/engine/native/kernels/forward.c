@@ -25,13 +25,15 @@ static room room_of(const pass *p, int me) {
     own.packed.sum += first;
     own.packed.extra_count += first;
     own.packed.extras += first * extras_stride(&own.packed);
+    own.packed.block_scale += first * own.packed.stride / BLOCK;
+    own.packed.block_sum += first * own.packed.stride / BLOCK;
     return own;
 }
 
 /* y = x W^T + b of rows 0 .. n - 1, for the outputs that `out` names. */
 static void product(const pass *p, room *own, team *all, int me, const qy_product *w,
                     const float *x, int64_t stride, int n, const target *out) {
-    for (int row = me; w->weight_kind == QY_INT8 && row < n; row += all->size)
+    for (int row = me; w->weight_kind != QY_FLOAT32 && row < n; row += all->size)
         p->with->quantise(x + row * stride, w->inputs, w, &own->packed, row);
     team_wait(all);
     int first = out->first / COLUMNS, count = panels(out->last) - first;

@@ -55,6 +55,10 @@ enum { PANEL = COLUMNS / VL, MOST = 12 }; /* vectors to 16 outputs; rows of a ti
 
 #include "bytes.h"
 
+#include "put.h"
+
+#include "nibbles.h"
+
 #include "product.h"
 
 #include "attention.h"

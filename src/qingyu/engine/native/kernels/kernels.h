@@ -5,6 +5,7 @@
 #include "engine.h"
 
 enum { GROUP = 4, COLUMNS = 16 }; /* of the packed layout: inputs, outputs */
+enum { BLOCK = 64 };              /* inputs that have a step of their own, where weights are INT4 */
 
 /* A group of inputs whose products could leave 16 bits is taken out of its row and multiplied beside
  * the rest, in two halves that are safe. */
@@ -20,6 +21,8 @@ typedef struct {
     int32_t *sum;         /* [rows]: of the row's signed numbers */
     int32_t *extra_count; /* [rows] */
     extra *extras;        /* [rows][extras_stride] */
+    float *block_scale;   /* [rows][stride / BLOCK]: for INT4, in the place of `scale`, ... */
+    int32_t *block_sum;   /* [rows][stride / BLOCK]: ... and of the block's numbers */
     int stride;
 } bytes;
 

@@ -67,6 +67,21 @@ static inline vi i_times(const int32_t *p, int n, int32_t factor) { /* the first
 }
 static inline vi i_load(const int8_t *w) { return _mm256_loadu_si256((const vi *)w); }
 
+/* INT4: the lower and the upper halves of bytes, zero points, steps. */
+static inline vi i_low(vi a) { return _mm256_and_si256(a, _mm256_set1_epi8(15)); }
+static inline vi i_high(vi a) { return i_low(_mm256_srli_epi16(a, 4)); }
+static inline vi i_zeros(const uint8_t *p, int high) { /* VL zero points, in one half of the bytes */
+    vi both = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_and_si256(high ? _mm256_srli_epi32(both, 4) : both, _mm256_set1_epi32(15));
+}
+static inline vi i_small_product(vi a, int32_t b) { /* of 16 bits; a is not negative */
+    return _mm256_madd_epi16(a, _mm256_set1_epi32(b));
+}
+static inline vf v_load_upper(const uint16_t *p) { /* VL floats, of which p holds the upper halves */
+    vi halves = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(halves, 16));
+}
+
 /* Rows and columns of 8 x 8 floats exchanged; `from` and `to` are how far rows lie apart. */
 static inline void v_transpose(const float *x, int from, float *y, int to) {
     vf a[8], b[8];

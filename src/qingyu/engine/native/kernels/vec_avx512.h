@@ -74,6 +74,24 @@ static inline unsigned i_unsafe(const int8_t *values, int is_signed) {
     return 0;
 }
 
+/* INT4: the lower and the upper halves of bytes; products of numbers of 0 to 15 by signed bytes. */
+enum { NIBBLE_ROWS = 12, NIBBLE_STEPS = 8 }; /* of a tile; that are summed before they are widened */
+static inline vi i_low(vi a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
+static inline vi i_high(vi a) { return i_low(_mm512_srli_epi16(a, 4)); }
+static inline vi i_dot_nibbles(vi sum, vi w, vi a) { return i_dot(sum, a, w, 0); }
+static inline vi i_add_widened(vi a, vi sums) { return _mm512_add_epi32(a, sums); }
+static inline vi i_zeros(const uint8_t *p, int high) { /* VL zero points, in one half of the bytes */
+    vi both = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm512_and_si512(high ? _mm512_srli_epi32(both, 4) : both, _mm512_set1_epi32(15));
+}
+static inline vi i_small_product(vi a, int32_t b) { /* of 16 bits; a is not negative */
+    return _mm512_madd_epi16(a, _mm512_set1_epi32(b));
+}
+static inline vf v_load_upper(const uint16_t *p) { /* VL floats, of which p holds the upper halves */
+    vi halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));
+}
+
 /* Rows and columns of 16 x 16 floats exchanged; `from` and `to` are how far rows lie apart. */
 static inline void v_transpose(const float *x, int from, float *y, int to) {
     __m512 a[16], b[16];

@@ -88,6 +88,26 @@ static inline unsigned i_unsafe(const int8_t *values, int is_signed) {
     return 0;
 }
 
+/* INT4: the lower and the upper halves of bytes; products of numbers of 0 to 15 by signed bytes. */
+enum { NIBBLE_ROWS = 5, NIBBLE_STEPS = 8 };
+static inline vi i_low(vi a) {
+    return vreinterpretq_s32_u8(vandq_u8(vreinterpretq_u8_s32(a), vdupq_n_u8(15)));
+}
+static inline vi i_high(vi a) {
+    return vreinterpretq_s32_u8(vshrq_n_u8(vreinterpretq_u8_s32(a), 4));
+}
+static inline vi i_dot_nibbles(vi sum, vi w, vi a) { return i_dot(sum, w, a, 1); }
+static inline vi i_add_widened(vi a, vi sums) { return vaddq_s32(a, sums); }
+static inline vi i_zeros(const uint8_t *p, int high) { /* VL zero points, in one half of the bytes */
+    int32_t four[4];
+    for (int i = 0; i < 4; i++) four[i] = high ? p[i] >> 4 : p[i] & 15;
+    return vld1q_s32(four);
+}
+static inline vi i_small_product(vi a, int32_t b) { return vmulq_n_s32(a, b); }
+static inline vf v_load_upper(const uint16_t *p) { /* VL floats, of which p holds the upper halves */
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
+}
+
 /* Rows and columns of 4 x 4 floats exchanged; `from` and `to` are how far rows lie apart. */
 static inline void v_transpose(const float *x, int from, float *y, int to) {
     float32x4x4_t columns;

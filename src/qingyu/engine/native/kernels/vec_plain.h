@@ -69,6 +69,22 @@ static inline unsigned i_unsafe(const int8_t *values, int is_signed) {
     (void)values, (void)is_signed;
     return 0;
 }
+
+/* INT4: the lower and the upper halves of bytes; products of numbers of 0 to 15 by signed bytes. */
+enum { NIBBLE_ROWS = 4, NIBBLE_STEPS = 8 };
+static inline vi i_low(vi a) { return a & 0x0f0f0f0f; }
+static inline vi i_high(vi a) { return a >> 4 & 0x0f0f0f0f; }
+static inline vi i_dot_nibbles(vi sum, vi w, vi a) { return i_dot(sum, w, a, 1); }
+static inline vi i_add_widened(vi a, vi sums) { return a + sums; }
+static inline vi i_zeros(const uint8_t *p, int high) { return high ? *p >> 4 : *p & 15; }
+static inline vi i_small_product(vi a, int32_t b) { return a * b; }
+static inline vf v_load_upper(const uint16_t *p) { /* a float, of which p holds the upper half */
+    uint32_t bits = (uint32_t)*p << 16;
+    vf a;
+    memcpy(&a, &bits, 4);
+    return a;
+}
+
 static inline void v_transpose(const float *x, int from, float *y, int to) {
     (void)from, (void)to;
     *y = *x;
