@@ -46,9 +46,18 @@ SETS = {
         "avx512_vnni": (*AVX512, "-mavx512vnni"),
         "amx": (*AVX512, "-mavx512vnni", "-mavx512bf16", "-mamx-tile", "-mamx-int8", "-mamx-bf16"),
     },
-    "aarch64": {"dotprod": ("-march=armv8.2-a+dotprod",)},
+    "aarch64": {
+        "dotprod": ("-march=armv8.2-a+dotprod",),
+        "i8mm": ("-march=armv8.2-a+dotprod+i8mm",),
+    },
 }
-ZIG_SETS = {**SETS, "aarch64": {"dotprod": ("-mcpu=generic+dotprod",)}}  # zig's own names
+ZIG_SETS = {  # zig's own names
+    **SETS,
+    "aarch64": {
+        "dotprod": ("-mcpu=generic+dotprod",),
+        "i8mm": ("-mcpu=generic+dotprod+i8mm",),
+    },
+}
 # name -> zig's name, the wheel's platform, the CPU
 TARGETS = {
     "linux-x86_64": ("x86_64-linux-gnu.2.17", "manylinux_2_17_x86_64", "x86_64"),

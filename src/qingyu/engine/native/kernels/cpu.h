@@ -54,8 +54,15 @@ static inline int cpu_amx(void) {
 #if defined(__linux__)
 #include <sys/auxv.h>
 static inline int cpu_dotprod(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+static inline int cpu_i8mm(void) { return cpu_dotprod() && getauxval(AT_HWCAP2) >> 13 & 1; }
 #else
+#include <sys/sysctl.h>
 static inline int cpu_dotprod(void) { return 1; } /* every 64-bit Mac has it */
+static inline int cpu_i8mm(void) {                /* those from the M2 on */
+    int found = 0;
+    size_t size = sizeof found;
+    return sysctlbyname("hw.optional.arm.FEAT_I8MM", &found, &size, NULL, 0) == 0 && found;
+}
 #endif
 #endif
 

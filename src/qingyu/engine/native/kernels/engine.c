@@ -12,7 +12,7 @@
 enum { MOST_INPUTS = 65536, ALIGNMENT = 64 }; /* 65536 x 128 x 255 fits 32 bits */
 
 extern const kernels kernels_plain, kernels_avx2, kernels_avx_vnni, kernels_avx512_vnni,
-    kernels_amx, kernels_dotprod;
+    kernels_amx, kernels_dotprod, kernels_i8mm;
 
 static const struct {
     const kernels *with;
@@ -29,6 +29,9 @@ static const struct {
 #endif
 #if defined(QY_AVX2)
     {&kernels_avx2, cpu_avx2},
+#endif
+#if defined(QY_I8MM)
+    {&kernels_i8mm, cpu_i8mm},
 #endif
 #if defined(QY_DOTPROD)
     {&kernels_dotprod, cpu_dotprod},

@@ -18,6 +18,9 @@
 #include "vec_avx2.h"
 #include "dot_avx2.h"
 #define NAME avx2
+#elif defined(ISA_I8MM)
+#include "vec_neon.h"
+#define NAME i8mm
 #elif defined(ISA_DOTPROD)
 #include "vec_neon.h"
 #define NAME dotprod
@@ -73,7 +76,12 @@ enum { PANEL = COLUMNS / VL, MOST = 12 }; /* vectors to 16 outputs; rows of a ti
 #define ATTEND attend_tiles
 enum { BLOCK_ROWS = 128, BLOCK_STEP = 32, SHARED_ROWS = 32 };
 #else
+#if defined(ISA_I8MM)
+#include "product_i8mm.h"
+#define MULTIPLY multiply_pairs
+#else
 #define MULTIPLY multiply
+#endif
 #define ATTEND attend
 enum { BLOCK_ROWS = 48, BLOCK_STEP = 4, SHARED_ROWS = 16 };
 #endif

@@ -1,5 +1,21 @@
 /* Products: tiles of a few rows by 16 outputs. Included once an instruction set, after put.h. */
 
+/* Write what the sums of one row's bytes times `panels` panels of 16 outputs from n on stand for. */
+static inline __attribute__((always_inline)) void put_sums(int panels, const qy_product *product,
+                                                           const bytes *x, int row, int n,
+                                                           const vi *sum, const place *places) {
+    vf values[PANELS * PANEL];
+    vf scale = v_set(x->scale[row]);
+    int32_t raised = RAISED * x->sum[row];
+    for (int p = 0; p < panels * PANEL; p++) {
+        int at = n + p * VL, left = product->outputs - at;
+        vf steps = v_mul(v_load_some(product->weight_scale, at, left), scale);
+        vf bias = v_load_some(product->bias, at, left);
+        values[p] = v_fma(i_float(i_less(sum[p], raised)), steps, bias);
+    }
+    for (int p = 0; p < panels; p++) put(&places[p], row, values + p * PANEL);
+}
+
 /* INT8: `count` rows from `row` on, times `panels` panels of 16 outputs from n on. */
 static inline __attribute__((always_inline)) void tile_bytes(int count, int panels,
                                                              const qy_product *product,
@@ -56,16 +72,7 @@ static inline __attribute__((always_inline)) void tile_bytes(int count, int pane
                                       four, is_signed);
             }
         }
-        vf values[PANELS * PANEL];
-        vf scale = v_set(x->scale[row + r]);
-        int32_t raised = RAISED * x->sum[row + r];
-        for (int p = 0; p < vectors; p++) {
-            int at = n + p * VL, left = product->outputs - at;
-            vf steps = v_mul(v_load_some(product->weight_scale, at, left), scale);
-            vf bias = v_load_some(product->bias, at, left);
-            values[p] = v_fma(i_float(i_less(sum[r][p], raised)), steps, bias);
-        }
-        for (int p = 0; p < panels; p++) put(&places[p], row + r, values + p * PANEL);
+        put_sums(panels, product, x, row + r, n, sum[r], places);
     }
 #undef WEIGHTS
 #undef ROW
