@@ -2,6 +2,8 @@
 
     python -m bench.peers.native [BUNDLE] --rounds 5 --out bench/results/native-NAME.json
 
+With --beside also another bundle on the first engine, such as the same model at another precision.
+
 Every engine is a process of its own, stopped (SIGSTOP) except for its turn, so that nobody's
 spinning threads cost anybody else. A turn is the median of calls for --seconds; in each round every
 engine has one at every workload, and the first has one before and one after each of the others.
@@ -138,12 +140,12 @@ def peak(threads: int) -> float:
 class Engine:
     """One engine in a process, stopped but for its turns; its name is `onnx` or `native:SET`."""
 
-    def __init__(self, name: str, options: argparse.Namespace) -> None:
+    def __init__(self, name: str, path: Path, options: argparse.Namespace) -> None:
         engine, _, chosen = name.partition(":")
         given = {"QINGYU_ENGINE": engine, "QINGYU_INSTRUCTION_SET": chosen}
         own = ["--work", "--seconds", str(options.seconds), "--threads", str(options.threads)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.peers.native", str(options.bundle), *own],
+            [sys.executable, "-m", "bench.peers.native", str(path), *own],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -174,7 +176,10 @@ def main() -> None:
         return
     manifest = bundle.read_manifest(options.bundle)
     first, *others = options.engines
-    engines = {name: Engine(name, options) for name in options.engines}
+    engines = {name: Engine(name, options.bundle, options) for name in options.engines}
+    for path in options.beside:
+        others.append(name := f"{first} {path.name}")
+        engines[name] = Engine(first, path, options)
     found: dict[str, Any] = {"kind": "engines", **provenance(options.threads)}
     found |= {"bundle": manifest.name, "first": first, "rounds": options.rounds, "peak": []}
     found["workloads"] = {
@@ -214,6 +219,7 @@ def arguments() -> argparse.Namespace:
     default = bundle.find(bundle.DEFAULT)
     parser.add_argument("bundle", type=Path, nargs="?", default=default)
     parser.add_argument("--engines", nargs="+", default=["native", "onnx"])
+    parser.add_argument("--beside", type=Path, nargs="+", default=[], help="other bundles")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of calls in a turn")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
