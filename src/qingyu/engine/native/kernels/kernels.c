@@ -82,7 +82,12 @@ enum { BLOCK_ROWS = 128, BLOCK_STEP = 32, SHARED_ROWS = 32 };
 #else
 #define MULTIPLY multiply
 #endif
+#if defined(ISA_AVX512_VNNI)
+#include "attention_words.h"
+#define ATTEND attend_words
+#else
 #define ATTEND attend
+#endif
 enum { BLOCK_ROWS = 48, BLOCK_STEP = 4, SHARED_ROWS = 16 };
 #endif
 
