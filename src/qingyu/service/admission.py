@@ -77,11 +77,11 @@ class Admission:
         return room
 
     def turn_away(self, coming: float, now: float) -> bool:
-        """Whether a request of unknown size is refused, which then asked for one of the usual."""
+        """Whether a request of unknown size is refused; if so, it counts as one that asked."""
         self._look(now)
-        crowded = self.crowded(coming)
-        self._asked += crowded
-        return crowded
+        refused = not self.room(1) or self.crowded(coming)
+        self._asked += refused
+        return refused
 
     def deny(self) -> None:
         """A request that asked was refused."""

@@ -94,17 +94,9 @@ class Scheduler:
         with self._ready:
             return sum(item.cost for item in self._items if not item.ticket.settled)
 
-    def check_room(self) -> None:
-        """Refuse a request before any work is done for it, if the bound is reached.
-
-        Raises OverloadedError.
-        """
-        if not self.admission.room(1):
-            self.release(self.reserve(1))
-
-    def turn_away(self, coming: float) -> None:
-        """Refuse a request before anything is known of it, if an overload leaves no room for one of
-        the usual size beside `coming` tokens of others that were not turned away.
+    def check_room(self, coming: float = 0.0) -> None:
+        """Refuse a request before any work is done for it, where the bound is reached, or where an
+        overload leaves no room for one of the usual size beside `coming` tokens of others.
 
         Raises OverloadedError.
         """

@@ -78,7 +78,7 @@ class Refusals:
         except QingyuError:  # told by the gate
             return None
         try:
-            self._scheduler.turn_away(self._coming)
+            self._scheduler.check_room(self._coming)
         except OverloadedError as error:
             return self._told(error, scope, context)
         self._let_through(self._scheduler.admission.usual)
