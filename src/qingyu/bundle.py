@@ -83,7 +83,8 @@ class HeadInfo:
     token of its own. `start_id` and `end_id` are the tokens that begin and end written text.
     `weights` is the file of the tensors that it, and heads that share its layers, alone use. It
     reads the rows after shared layer `branch`, counted from 1, or those of the encoder's end where
-    that is None, through the graph `layers` of layers of its own, where there are any.
+    that is None, through the graph `layers` of layers of its own, where there are any. `evidence`:
+    what lies open in two texts is weighed beside its logits, as it was fitted for this head.
     """
 
     file: str
@@ -97,6 +98,7 @@ class HeadInfo:
     branch: int | None = None
     layers: str = ""
     plan: HeadPlan | None = None
+    evidence: bool = False
 
 
 @dataclass(frozen=True)

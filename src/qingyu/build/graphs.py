@@ -77,6 +77,7 @@ class Graphs:
             branch=head.branch,
             layers=layers_file,
             plan=plan and replace(plan, layers=plans),
+            evidence=head.evidence,
         )
 
     def write_calibration(

@@ -52,6 +52,7 @@ class Head:
     owner: str = ""
     branch: int | None = None
     layers: tuple[PostNorm, ...] = ()
+    evidence: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Described:
     branch: int | None
     owner: str
     temperature: float = 1.0
+    evidence: bool = False
 
     @property
     def unit(self) -> Unit:
@@ -126,7 +128,8 @@ def described_heads(folder: Path) -> dict[str, Described]:
 
     The file maps a name to {"labels": [...], "level": "seq" | "token"}, or to {"labels": [...],
     "kind": one of OWN_KINDS, "branch": the shared layer it reads, "layers_of": the head whose own
-    layers it reads too, if not its own, "temperature": what its logits are divided by}. Raises
+    layers it reads too, if not its own, "temperature": what its logits are divided by,
+    "evidence": true where what lies open in two texts is weighed beside it}. Raises
     CheckpointError.
     """
     path = folder / "heads.json"
@@ -157,4 +160,8 @@ def _described(name: str, head: dict[str, Any]) -> Described:
     temperature = float(head.get("temperature", 1.0))
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature {temperature} of {name!r}")
-    return Described(kind, tuple(map(str, head["labels"])), branch, owner, temperature)
+    evidence = head.get("evidence", False)
+    if type(evidence) is not bool:
+        raise ValueError(f"evidence {evidence!r} of {name!r}")
+    labels = tuple(map(str, head["labels"]))
+    return Described(kind, labels, branch, owner, temperature, evidence)

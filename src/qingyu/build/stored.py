@@ -110,6 +110,7 @@ def stored_head(name: str, info: HeadInfo, epsilon: float) -> Head:
         info.weights.removeprefix("head-").removesuffix(".safetensors"),
         info.branch,
         tuple(PostNorm.stored(layer, epsilon) for layer in info.plan.layers),
+        info.evidence,
     )
 
 

@@ -54,6 +54,7 @@ def trained_head(name: str, described: Described, trunk: Trunk, weights: Weights
         owner=described.owner,
         branch=branch if own or branch < trunk.layers else None,
         layers=own,
+        evidence=described.evidence,
     )
 
 

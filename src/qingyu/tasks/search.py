@@ -14,7 +14,7 @@ from qingyu.tasks.feature_extraction import feature_extraction
 from qingyu.tasks.parts import heads
 from qingyu.tasks.parts.parameters import checked_count, checked_flag, checked_text
 from qingyu.tasks.parts.rows import Hit, Rows
-from qingyu.tasks.similarity import ranking
+from qingyu.tasks.similarity import compared, same
 
 NAME = "search"
 RERANKED = 10  # rows that are compared with the query as pairs
@@ -42,9 +42,12 @@ def search(
     if rerank and hits and any(map(heads.compares, context.heads.values())):
         first = hits[:RERANKED]
         others = [str(found[hit.place][rows.text_column]) for hit in first]
-        ranked = yield from ranking(context, text, others)
-        same = {one.index: one.score for one in ranked.ranking}
-        hits = reranked(first, [same[i] for i in range(len(first))]) + hits[RERANKED:]
+        # By the head alone: what lies open in the words has found the rows already.
+        name = context.head(NAME, heads.compares)
+        readable = [context.readable(other) for other in others]
+        logits, _ = yield from compared(context, name, context.readable(text), readable)
+        chances = [same(context.heads[name], row) for row in logits]
+        hits = reranked(first, chances) + hits[RERANKED:]
     return SearchResult(text, tuple(_found(rows, hit, found[hit.place]) for hit in hits[:top_k]))
 
 
