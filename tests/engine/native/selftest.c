@@ -257,6 +257,10 @@ static void *call(void *argument) {
     return NULL;
 }
 
+/* Whether a set's attention has 16-bit integers, for which scores of these models are too large: up to
+ * 800, where trained ones have 30. */
+static int words_of(const char *set) { return !strcmp(set, "avx512_vnni"); }
+
 static void try_encoder(void) {
     qy_model m = model();
     texts *t = array(sizeof *t);
@@ -273,6 +277,7 @@ static void try_encoder(void) {
     }
     size_t numbers = (size_t)rows * (size_t)t->outputs, size = sizeof(float) * numbers;
     float *best = array(size), *other = array(size);
+    int words = words_of(qy_instruction_set(0));
     for (int set = 0; qy_instruction_set(set); set++) {
         const char *name = qy_instruction_set(set);
         float *mine = set ? other : best, *again = array(size);
@@ -292,7 +297,8 @@ static void try_encoder(void) {
             ours += (double)best[i] * (double)best[i];
             theirs += (double)mine[i] * (double)mine[i];
         }
-        if (!(product / sqrt(ours * theirs) > 0.995)) fail("instruction sets disagree", name);
+        if (!(product / sqrt(ours * theirs) > (words || words_of(name) ? 0.98 : 0.995)))
+            fail("instruction sets disagree", name);
     }
     pthread_t callers[CALLERS];
     texts *copies = array(CALLERS * sizeof *copies);

@@ -1,14 +1,13 @@
 /* Attention of one head within one sequence by products of 16-bit numbers (VNNI): half the work of
  * FP32. Included after attention.h.
  *
- * Queries and keys have a step a row, and so many steps that no sum leaves 32 bits: 13 bits of them, of
- * 64 numbers. Values have a step a column and 16 bits. So have weights, which add up to one: those of
+ * Queries and keys have a step a row, so fine that a row in steps is no longer than LONGEST: no sum of
+ * products is then above LONGEST squared (Cauchy-Schwarz), which fits 32 bits. Values have a step a column and 16 bits. So have weights, which add up to one: those of
  * values then add up to no more than a value. Softmax is FP32. */
 
 enum { WORD_ROWS = 12, WORD_KEYS = 2 * VL, WORD_LIMIT = 32767 };
 
-/* Steps of the largest number of rows of `depth` numbers whose products are summed. */
-static inline float most_steps(int depth) { return floorf(sqrtf(2147483000.0f / (float)depth)); }
+#define LONGEST 46320.0f /* sqrt(2^31) less what rounding may add: half a step for each of 1,600 numbers */
 
 static inline void store_words(int16_t *to, vf x) {
     _mm256_storeu_si256((__m256i *)to, _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(x)));
@@ -16,12 +15,16 @@ static inline void store_words(int16_t *to, vf x) {
 
 /* x[width] in steps, zeros up to `depth`; returns the step. */
 static float words_of_row(const float *x, int width, int depth, int16_t *to) {
-    vf most = v_set(1e-30f);
-    for (int d = 0; d < width; d += VL) most = v_max(most, v_abs(v_load(x + d)));
-    float largest = v_largest(most), steps = most_steps(depth);
+    vf most = v_set(1e-15f), squares = v_set(0.0f);
+    for (int d = 0; d < width; d += VL) {
+        most = v_max(most, v_abs(v_load(x + d)));
+        squares = v_fma(v_load(x + d), v_load(x + d), squares);
+    }
+    float step = v_largest(most) / WORD_LIMIT, long_step = sqrtf(v_sum(squares)) / LONGEST;
+    if (long_step > step) step = long_step;
     for (int d = 0; d < depth; d += VL)
-        store_words(to + d, d < width ? v_mul(v_load(x + d), v_set(steps / largest)) : v_set(0.0f));
-    return largest / steps;
+        store_words(to + d, d < width ? v_mul(v_load(x + d), v_set(1.0f / step)) : v_set(0.0f));
+    return step;
 }
 
 /* Keys [.][padded] as [keys / 32][depth / 2][32 keys][2], and the step of each; room: [16][depth]. */

@@ -54,7 +54,7 @@ typedef struct {
     /* rows first to last of x, floats [rows][stride] or bytes, times panels (16 outputs each) */
     void (*multiply)(const qy_product *product, const float *x, int64_t stride, const bytes *packed,
                      int first, int last, int from_panel, int to_panel, const target *out);
-    attention *attend;         /* for models of INT8 and INT4: 13 bits of each number, or more */
+    attention *attend;         /* for models of INT8 and INT4: 14 bits of a number, or more */
     attention *attend_exactly; /* for models of FP32 */
 } kernels;
 
