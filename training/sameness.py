@@ -1,6 +1,6 @@
 """Fit the evidence that stands beside the pair head: weights of terms, then of each kind.
 
-    python -m training.sameness --bundle BUNDLE --pairs LABELLED/pair --tuning LABELLED/pair
+    python -m training.sameness --bundle BUNDLE --pairs LABELLED/pair
 
 Weights of terms and shapes are a logistic regression on labelled training pairs, without the head,
 which has read those pairs and is surer of them than of new ones. What each kind of evidence weighs
@@ -28,7 +28,9 @@ import qingyu
 from bench.quality_written import HALVES, half_of, lines
 from qingyu.model import Model
 from qingyu.query import Steps
-from qingyu.tasks.parts.sameness import EVIDENCE, Weights, gathered
+from qingyu.tasks.parts import heads
+from qingyu.tasks.parts.sameness import EVIDENCE, TermWeights, gathered
+from qingyu.tasks.similarity import NAME
 from qingyu.text.contrasts import plain
 from qingyu.text.differences import SHAPE, differences
 from qingyu.text.reading import read_pair
@@ -139,7 +141,7 @@ class Words:
 
     def __call__(self, a: str, b: str) -> float:
         """Of two texts that `plain` has read."""
-        return Weights(self.table, tuple(self._told))(a, b)
+        return TermWeights(self.table, tuple(self._told))(a, b)
 
     def write(self, path: Path) -> None:
         told = [f"{SHAPE[i]}\t{bar:.4g}\t{slope:.4g}\n" for i, bar, slope in self._told]
@@ -214,7 +216,7 @@ def heard(bundle: str, pairs: Sequence[Pair], held: Path | None) -> np.ndarray:
 
 def _asked(model: Model, a: str, b: str) -> Steps[float]:
     context = model.context
-    name = next(name for name, head in context.heads.items() if "similar" in name and head)
+    name = context.head(NAME, heads.compares)
     both = context.readable(a), context.readable(b)
     first, second = read_pair(context.tokenizer, *both, context.pair_room, "end")
     answers = yield [context.whole(first.parts()[0], name, second.parts()[0])]
@@ -257,7 +259,7 @@ def weigh(sets: dict[str, tuple[list[Pair], float]], told: np.ndarray, words: Wo
 
 
 def logistic(x: np.ndarray, same: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Weights of a logistic regression, by Newton's method."""
+    """TermWeights of a logistic regression, by Newton's method."""
     found = np.zeros(x.shape[1])
     for _ in range(30):
         chance = 1 / (1 + np.exp(-x @ found))

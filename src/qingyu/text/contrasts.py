@@ -64,7 +64,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Words:
+class ContrastLists:
     """The lists of `contrasts.tsv`, ready for matching."""
 
     same: Mapping[str, str]
@@ -74,7 +74,7 @@ class Words:
 
 
 @lru_cache(maxsize=1)
-def words() -> Words:
+def words() -> ContrastLists:
     """Reads the lists, once."""
     text = resources.files("qingyu.text").joinpath("contrasts.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines()]
@@ -90,7 +90,7 @@ def words() -> Words:
     longest = sorted(pairs, key=lambda pair: (-len(pair[0] + pair[1]), pair))
     kinds = dict.fromkeys(row[0] for row in rows if row[0] not in ("same", "empty", "opposite"))
     named = [_any([row[1] for row in rows if row[0] == kind]) for kind in kinds]
-    return Words(same, spelt, tuple(longest), tuple(named))
+    return ContrastLists(same, spelt, tuple(longest), tuple(named))
 
 
 def _any(some: Mapping[str, str] | list[str]) -> re.Pattern[str]:
@@ -174,7 +174,7 @@ def _lent(one: str, other: str) -> bool:
     return asked and any(verb in one and verb in other for verb in LENT)
 
 
-def _spelt(text: str, known: Words) -> str:
+def _spelt(text: str, known: ContrastLists) -> str:
     """A text with words of one meaning in one spelling, without what says nothing."""
     text = ASKED.sub(lambda found: found.group(1) or found.group(2) or "", text)
     text = known.spelt.sub(lambda found: known.same[found.group()], text)
@@ -191,7 +191,7 @@ def _without(text: str, names: set[str]) -> str:
     return re.sub("|".join(map(re.escape, names)), "", text)
 
 
-def _opposed(a: str, b: str, known: Words) -> tuple[str, str, int]:
+def _opposed(a: str, b: str, known: ContrastLists) -> tuple[str, str, int]:
     """The texts with each word whose opposite the other has as a common sign, and how many."""
     found = 0
     left, right = set(a) - set(b), set(b) - set(a)

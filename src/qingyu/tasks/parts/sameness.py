@@ -30,7 +30,7 @@ EVIDENCE = (
 
 
 @dataclass(frozen=True)
-class Weights:
+class TermWeights:
     """Of terms, and of shapes: from which value each counts, and how much."""
 
     terms: dict[str, float]
@@ -44,16 +44,16 @@ class Weights:
 
 
 @lru_cache(maxsize=1)
-def weights() -> Weights:
+def weights() -> TermWeights:
     """Those of the package, read once."""
     return read(resources.files("qingyu.tasks.parts").joinpath("sameness.tsv").read_text("utf-8"))
 
 
-def read(text: str) -> Weights:
+def read(text: str) -> TermWeights:
     """Weights from the lines of a file."""
     rows = [line.split("\t") for line in text.split("\n")]
     shape = tuple((SHAPE.index(r[0]), float(r[1]), float(r[2])) for r in rows if len(r) == 3)
-    return Weights({row[0]: float(row[1]) for row in rows if len(row) == 2}, shape)
+    return TermWeights({row[0]: float(row[1]) for row in rows if len(row) == 2}, shape)
 
 
 def evidence(text: str, other: str, log_odds: float) -> list[float]:
