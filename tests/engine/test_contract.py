@@ -63,7 +63,7 @@ def test_alone_as_in_company(model: Model) -> None:
 
 def test_answers_are_those_stored(model: Model) -> None:
     """300 texts are answered as when the default bundle was made: probabilities within 0.02, and
-    the same answer first in 98 %, which allows for another kind of CPU.
+    the same answer first in 98 % or all but one, which allows for another kind of CPU.
     """
     with np.load(STORED) as stored:
         expected = dict(stored)
@@ -74,7 +74,7 @@ def test_answers_are_those_stored(model: Model) -> None:
             each[name][:, 0] if name == "fill-mask.ids" else each[name].argmax(axis=1)
             for each in (found, expected)
         )
-        assert (ours == theirs).mean() >= 0.98, name
+        assert (ours != theirs).sum() <= max(1, 0.02 * len(ours)), name
     best = np.abs(np.exp(found["fill-mask"][:, 0]) - np.exp(expected["fill-mask"][:, 0]))
     assert best.mean() < 0.0075  # as far as INT8 itself lies from FP32 on such texts
     assert best.max() < 0.05
