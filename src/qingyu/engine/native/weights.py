@@ -209,7 +209,7 @@ def products_of(manifest: Manifest) -> list[Product]:
 
 
 def int4_of_rows(manifest: Manifest) -> bool:
-    """Whether its INT4 weights lie in rows, [N, B, 32], as bundles had them up to 0.2.0."""
+    """Whether its INT4 weights lie in rows, [N, B, 32], as bundles once had them."""
     names = {f"{one.name}.weight" for one in products_of(manifest) if one.weight == "int4"}
     files = {WEIGHTS, *(head.weights for head in manifest.heads.values() if head.weights)}
     try:
