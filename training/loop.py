@@ -179,7 +179,8 @@ class Trainer:
         self.state_path = args.out.with_name(f"{args.out.name}.state.pt")
         self.schedule = Schedule(args.minutes, args.steps)
         self.place: dict[str, int] = {}  # where the data stands; the step keeps what it needs here
-        trained = [*model.parameters(), *self.extra.parameters()]
+        every = [*model.parameters(), *self.extra.parameters()]
+        trained = [p for p in every if p.requires_grad]
         matrices = [p for p in trained if p.ndim > 1]
         vectors = [p for p in trained if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(

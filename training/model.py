@@ -297,6 +297,13 @@ class Model(nn.Module):
             if hasattr(module, "dropout"):
                 module.dropout = rate
 
+    def freeze(self, layers: int) -> None:
+        """Leave the embeddings and the first `layers` layers as they are: no gradients, no way
+        back through them.
+        """
+        for part in (self.bert.embeddings, *self.bert.encoder.layer[:layers]):
+            part.requires_grad_(False)
+
     def mlm_logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [M, H] of masked positions to logits [M, V]."""
         hidden = self.cls.predictions.transform(hidden)

@@ -190,6 +190,10 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--length", type=int, default=256, help="tokens a row (%(default)s)")
     parser.add_argument("--long", type=float, default=0.1, help="share of the run at full length")
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument(
+        "--freeze", type=int, default=0, metavar="N",
+        help="leave the embeddings and the first N layers as they are, for training.words",
+    )  # fmt: skip
     for name, value in (("layers", 8), ("hidden", 512), ("heads", 8), ("intermediate", 2048)):
         parser.add_argument(
             f"--{name}", type=int, default=value, help="of a new model (%(default)s)"
@@ -217,6 +221,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder = args.start or args.tokenizer
     model = export.load(args.start) if args.start else new_model(args)
     model.set_dropout(args.dropout)
+    if not 0 <= args.freeze < model.config.num_hidden_layers:
+        raise RecipeError(f"--freeze {args.freeze}: one layer at least must learn")
+    if args.freeze:
+        model.freeze(args.freeze)
     print(f"{parameters(model):,} parameters")
     trainer = Trainer(model, args, folder)
     recipe = text_recipe(args, folder / "tokenizer.json", args.batch * args.length)

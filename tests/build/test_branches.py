@@ -28,7 +28,7 @@ from qingyu.query import Query
 HERE = Path(__file__).parent
 BRANCHES = HERE / "branches"
 CHECKPOINT = HERE.parent / "golden" / "checkpoints" / "bert-masked-lm"
-HEADS = ("tags", "topic", "vector", "correct", "detect")
+HEADS = ("tags", "topic", "vector", "correct", "words", "detect")
 
 
 @pytest.fixture
@@ -118,7 +118,9 @@ def test_added_in_turn(precision: str, tiny: Callable[[str], Path], tmp_path: Pa
     again = Path(shutil.copytree(folder, tmp_path / "again"))
     together = add_heads(folder, BRANCHES, least_agreement=0)
     entries = json.loads((BRANCHES / "heads.json").read_text("utf-8"))
-    for number, names in enumerate([["vector"], ["correct", "detect"], ["tags"], ["topic"]]):
+    for number, names in enumerate(
+        [["vector"], ["correct", "detect"], ["tags"], ["words"], ["topic"]]
+    ):
         heads = tmp_path / str(number)
         heads.mkdir()
         shutil.copy(BRANCHES / "heads.safetensors", heads)

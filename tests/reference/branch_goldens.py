@@ -29,6 +29,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "vector": {"kind": "embedding", "labels": [], "branch": 1},
     "correct": {"kind": "correction", "labels": [], "branch": 1},
     "detect": {"kind": "detection", "labels": ["wrong"], "branch": 1, "layers_of": "correct"},
+    "words": {"kind": "masked-lm", "labels": [], "branch": 1},
 }
 LAYERS = {"tags": 1, "topic": 1, "vector": 0, "correct": 2}  # own layers, by owner
 WIDTH = 8
@@ -43,6 +44,11 @@ def drawn(module: nn.Module) -> nn.Module:
             values = shift + 0.2 * torch.randn(parameter.shape, dtype=torch.float64)
             parameter.copy_(values.half().double())
     return module
+
+
+def drawn_bias(words: int) -> Tensor:
+    """One number a word, which FP16 holds exactly."""
+    return (0.2 * torch.randn(words, dtype=torch.float64)).half().double()
 
 
 def applied(layer: nn.Module, hidden: Tensor) -> Tensor:
@@ -69,13 +75,19 @@ def main() -> None:
         "detect.classifier": nn.Linear(hidden, 1),
     }
     parts = {name: drawn(part.double()) for name, part in parts.items()}
-    bias = (0.2 * torch.randn(words, dtype=torch.float64)).half().double()
+    bias = {"correct": drawn_bias(words)}
+    # After all others, whose weights stay as they were drawn before there was such a head.
+    own["words"] = nn.ModuleList([drawn(copy.deepcopy(shared[0]))])
+    parts["words.transform.dense"] = drawn(nn.Linear(hidden, hidden).double())
+    norm = nn.LayerNorm(hidden, eps=config.layer_norm_eps)
+    parts["words.transform.LayerNorm"] = drawn(norm.double())
+    bias["words"] = drawn_bias(words)
     table = model.bert.embeddings.word_embeddings.weight
 
     def read(name: str, rows: Tensor) -> Tensor:
-        if name == "correct":
-            x = nn.functional.gelu(parts["correct.transform.dense"](rows))
-            return parts["correct.transform.LayerNorm"](x) @ table.T + bias
+        if name in bias:
+            x = nn.functional.gelu(parts[f"{name}.transform.dense"](rows))
+            return parts[f"{name}.transform.LayerNorm"](x) @ table.T + bias[name]
         if name == "topic":
             rows = torch.tanh(parts["topic.pooler"](rows))
         return parts["vector.dense" if name == "vector" else f"{name}.classifier"](rows)
@@ -93,7 +105,7 @@ def main() -> None:
                 for layer in own[head.get("layers_of", name)]:
                     rows = applied(layer, rows)
                 found[f"{length}.{name}"] = read(name, rows)[0].numpy().astype(np.float32)
-    tensors = {"heads.correct.bias": bias}
+    tensors = {f"heads.{name}.bias": value for name, value in bias.items()}
     for name, part in parts.items():
         tensors |= {f"heads.{name}.{key}": value for key, value in part.state_dict().items()}
     for name, layers in own.items():

@@ -16,7 +16,9 @@ torch = pytest.importorskip(
     "torch", reason="the training recipe needs PyTorch, the package does not"
 )
 
-from training import adapt, distill, evaluate, export, finetune, pretrain, vocab  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from training import adapt, distill, evaluate, export, finetune, pretrain, vocab, words  # noqa: E402
 from training.hold import Hold  # noqa: E402
 from training.labelled import Examples, alike, read_sets  # noqa: E402
 from training.loop import Schedule, autocast  # noqa: E402
@@ -463,3 +465,39 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, tuned: Path) -> None:
     assert ours.fill(texts, 1) == built.fill(texts, 1)
     assert ours.classify(texts) == built.classify(texts)
     assert np.array_equal(ours.pairs("nli", texts, texts), built.pairs("nli", texts, texts))
+
+
+def test_frozen_layers_stay_and_words_take_the_others(
+    base: Path, lines: Path, tmp_path: Path
+) -> None:
+    """`--freeze 1` changes nothing below the first layer; training.words makes the rest a head of
+    its own, part of the way where asked, and refuses a run whose lower layers have learnt.
+    """
+    ran, free = tmp_path / "ran", tmp_path / "free"
+    asked = ["--tiny", "--from", str(base), "--source", str(lines), "--steps", "2", "--out"]
+    pretrain.main([*asked, str(ran), "--freeze", "1"])
+    pretrain.main([*asked, str(free)])
+    before, after = export.load(base).state_dict(), export.load(ran).state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith(("bert.encoder.layer.1.", "cls.")) for name in changed)
+
+    begun = ["--from", str(base), "--branch", "1", "--out", str(tmp_path / "words")]
+    for share in (1.0, 0.5):
+        words.main([str(ran), *begun, "--share", str(share)])
+        made = load_file(tmp_path / "words" / "heads.safetensors")
+        name = "attention.output.dense.weight"
+        old, new = (at[f"bert.encoder.layer.1.{name}"] for at in (before, after))
+        expected = (old + share * (new - old)).half()
+        assert torch.equal(made[f"heads.fill-mask.encoder.layer.0.{name}"], expected)
+    entry = json.loads((tmp_path / "words" / "heads.json").read_text("utf-8"))["fill-mask"]
+    assert entry == {"kind": "masked-lm", "labels": [], "branch": 1}
+    with pytest.raises(RecipeError, match="--freeze 1"):
+        words.main([str(free), *begun])
+
+
+def test_all_layers_cannot_be_frozen(base: Path, lines: Path, tmp_path: Path) -> None:
+    """A run in which no layer learns is refused before it reads anything."""
+    asked = ["--tiny", "--from", str(base), "--source", str(lines), "--out", str(tmp_path / "out")]
+    with pytest.raises(RecipeError, match="one layer at least"):
+        pretrain.main([*asked, "--freeze", "2"])

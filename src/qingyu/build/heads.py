@@ -17,7 +17,8 @@ from qingyu.plan import Function, HeadPlan, Product
 
 LEVELS: dict[str, HeadKind] = {"seq": "sequence-classification", "token": "token-classification"}
 OWN_KINDS: tuple[HeadKind, ...] = (
-    "sequence-classification", "token-classification", "embedding", "detection", "correction"
+    "sequence-classification", "token-classification", "embedding", "detection", "correction",
+    "masked-lm",
 )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def _own_layers(owner: str, trunk: Trunk, weights: Weights) -> Iterator[PostNorm
 
 def _readout(name: str, described: Described, trunk: Trunk, weights: Weights) -> Readout:
     stem, hidden = f"heads.{name}", trunk.shape.hidden
-    if described.kind == "correction":  # words, by the table of the encoder
+    if described.kind in ("correction", "masked-lm"):  # words, by the table of the encoder
         return MaskedLanguageModel(
             linear(weights, f"{stem}.transform.dense", trunk.table.inputs, hidden),
             trunk.activation,

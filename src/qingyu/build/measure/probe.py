@@ -130,6 +130,8 @@ def _queries_of(head: HeadInfo, name: str, asked: Probe) -> list[Query]:
     """The same rows that a head of the encoder's end reads, asked of one that branches off."""
     if head.kind == "correction":  # a vocabulary a row
         return [replace(query, head=name, positions=query.positions[:1]) for query in asked.plain]
+    if head.kind == "masked-lm":
+        return [replace(query, head=name) for query in asked.masked]
     if head.kind == "sequence-classification":
         texts = (*asked.plain, *asked.parts)
         return [replace(query, head=name, positions=np.array([0])) for query in texts]
