@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -48,20 +49,24 @@ class Recipe:
     width_rate: float = 0.1
     mask_rate: float = 0.2
     span_share: float = 0.5
+    whole_words: bool = False
 
 
 @dataclass
 class Rows:
-    """Packed rows, every array [rows, length]: ids uint16, doc uint8, pos uint16, focus uint8.
+    """Packed rows, every array [rows, length]: ids uint16, doc uint8, pos uint16, focus uint8,
+    inner bool.
 
     `focus` numbers the stretches of a row that the source wants learnt (an idiom, the answer of a
-    fact); 0 is none.
+    fact); 0 is none. `inner` is True for a token that goes on with the word of the one before it,
+    as far as a list of words was asked.
     """
 
     ids: np.ndarray
     doc: np.ndarray
     pos: np.ndarray
     focus: np.ndarray
+    inner: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,9 +97,14 @@ def vary_width(text: str, rng: np.random.Generator, rate: float) -> str:
     return text
 
 
-Piece = tuple[
-    np.ndarray, np.ndarray
-]  # ids uint16 [n], focus uint8 [n] (stretch numbers within the text)
+class Piece(NamedTuple):
+    """A text or a part of one: ids uint16 [n], focus uint8 [n] (stretch numbers within the text),
+    inner bool [n].
+    """
+
+    ids: np.ndarray
+    focus: np.ndarray
+    inner: np.ndarray
 
 
 def encode(
@@ -102,22 +112,37 @@ def encode(
     texts: Sequence[str],
     spans: Sequence[Sequence[tuple[int, int]]],
     longest: int,
+    whole_words: bool = False,
 ) -> Iterator[Piece]:
     """Texts to pieces of at most `longest` tokens. `spans` are the character stretches to focus
-    on, for each text.
+    on, for each text. Words are told apart where they are asked for.
     """
-    for encoding, marked in zip(
-        tokenizer.encode_batch(list(texts), add_special_tokens=False), spans, strict=True
-    ):
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    for text, encoding, marked in zip(texts, encodings, spans, strict=True):
         ids = np.array(encoding.ids, dtype=np.uint16)
         focus = np.zeros(len(ids), dtype=np.uint8)
-        if marked:
-            offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-            for number, (start, stop) in enumerate(marked, 1):
-                focus[(offsets[:, 0] < stop) & (offsets[:, 1] > start)] = number
+        inner = np.zeros(len(ids), dtype=bool)
+        offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        for number, (start, stop) in enumerate(marked, 1):
+            focus[(offsets[:, 0] < stop) & (offsets[:, 1] > start)] = number
+        if whole_words:
+            inner = inside_words(text)[offsets[:, 0]]
         for at in range(0, len(ids), longest):
             if len(ids) - at >= SHORTEST:
-                yield ids[at : at + longest], focus[at : at + longest]
+                to = at + longest
+                yield Piece(ids[at:to], focus[at:to], inner[at:to])
+
+
+def inside_words(text: str) -> np.ndarray:
+    """bool [characters]: True where a word of jieba's list goes on, False where one begins."""
+    import jieba  # only this needs it
+
+    inside = np.ones(len(text), dtype=bool)
+    at = 0
+    for word in jieba.cut(text, HMM=False):
+        inside[at] = False
+        at += len(word)
+    return inside
 
 
 def pack(pieces: Sequence[Piece], length: int, cls_id: int, sep_id: int) -> Rows:
@@ -128,8 +153,8 @@ def pack(pieces: Sequence[Piece], length: int, cls_id: int, sep_id: int) -> Rows
         [] for _ in range(length + 1)
     ]  # rows by the tokens they still have room for
     contents: list[list[Piece]] = []
-    for piece in sorted(pieces, key=lambda p: len(p[0]), reverse=True):
-        need = len(piece[0]) + 2
+    for piece in sorted(pieces, key=lambda p: len(p.ids), reverse=True):
+        need = len(piece.ids) + 2
         if need > length:
             raise ValueError(f"a piece of {need - 2} tokens does not fit a row of {length}")
         room = next((r for r in range(need, length) if by_room[r]), length)
@@ -143,17 +168,18 @@ def pack(pieces: Sequence[Piece], length: int, cls_id: int, sep_id: int) -> Rows
 
     shape = (len(contents), length)
     rows = Rows(
-        *(np.zeros(shape, dtype=kind) for kind in (np.uint16, np.uint8, np.uint16, np.uint8))
+        *(np.zeros(shape, dtype=kind) for kind in (np.uint16, np.uint8, np.uint16, np.uint8, bool))
     )
     for row, held in enumerate(contents):
         at = seen = 0
-        for number, (ids, focus) in enumerate(held, 1):
+        for number, (ids, focus, inner) in enumerate(held, 1):
             stop = at + len(ids) + 2
             rows.ids[row, at], rows.ids[row, stop - 1] = cls_id, sep_id
             rows.ids[row, at + 1 : stop - 1] = ids
             rows.doc[row, at:stop] = number
             rows.pos[row, at:stop] = np.arange(stop - at)
             rows.focus[row, at + 1 : stop - 1] = np.where(focus > 0, focus + seen, 0)
+            rows.inner[row, at + 1 : stop - 1] = inner
             seen += int(focus.max(initial=0))
             at = stop
     return rows
@@ -239,7 +265,7 @@ class Mixture:
                 ):  # a snippet shows only once it is cut out
                     texts.append(vary_width(text, rng, self.recipe.width_rate))
                     spans.append(focus)
-            pieces.extend(encode(self.tokenizer, texts, spans, length - 2))
+            pieces += encode(self.tokenizer, texts, spans, length - 2, self.recipe.whole_words)
         if not pieces:
             raise RecipeError(
                 f"part {number}: no text left in {[s.path for s in self.recipe.sources]}"

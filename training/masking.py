@@ -4,7 +4,9 @@ Half of the rows (`span_share`) hide short runs of neighbouring tokens, the othe
 tokens: runs teach words and phrases, single tokens are what a user's [MASK] looks like. A row of
 the second half hides exactly one token of each of its focus stretches, so that an idiom is asked
 for with the rest of it in sight; in the first half a focus stretch is one run and is hidden whole
-or not at all.
+or not at all. Where
+words are told apart, a run is one of them (Cui et al. 2021, "Pre-Training with Whole Word Masking
+for Chinese BERT").
 """
 
 from __future__ import annotations
@@ -51,10 +53,15 @@ def one_of_each(focus: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def choose(
-    rows: Rows, special: Special, rng: np.random.Generator, rate: float, span_share: float
+    rows: Rows,
+    special: Special,
+    rng: np.random.Generator,
+    rate: float,
+    span_share: float,
+    whole_words: bool = False,
 ) -> np.ndarray:
     """bool [rows, length]: the tokens to guess, round(rate x ordinary tokens) of each row and at
-    least one.
+    least one. `whole_words` makes a run of each of the words that `rows.inner` tells apart.
     """
     shape = rows.ids.shape
     ordinary = (rows.doc > 0) & ~np.isin(rows.ids, special.never)
@@ -69,6 +76,8 @@ def choose(
         return np.diff(values, axis=1, prepend=values[:, :1]) != 0
 
     starts = rng.random(shape, dtype=np.float32) < RUN_END
+    if whole_words:
+        starts = ~rows.inner
     starts &= ~special.continues[rows.ids] & (rows.focus == 0)
     starts |= (
         differs(rows.doc.astype(np.int16))
@@ -99,13 +108,14 @@ def mask(
     rng: np.random.Generator,
     rate: float = 0.2,
     span_share: float = 0.5,
+    whole_words: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets, both uint16 [rows, length]; a target of 0 is not asked for.
 
     Of the chosen tokens 80 % become [MASK], 10 % a random ordinary token and 10 % stay (Devlin et
     al. 2019, 3.1).
     """
-    chosen = choose(rows, special, rng, rate, span_share)
+    chosen = choose(rows, special, rng, rate, span_share, whole_words)
     targets = np.where(chosen, rows.ids, 0).astype(np.uint16)
     draw = rng.random(rows.ids.shape, dtype=np.float32)
     other = rng.integers(special.first, len(special.continues), rows.ids.shape, dtype=np.uint16)

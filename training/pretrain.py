@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,9 +51,14 @@ class Parts(IterableDataset[Part]):
             rows = mixture.part(number, self.length, self.joined)
             rng = np.random.default_rng([self.recipe.seed, number, 1])
             inputs, targets = mask(
-                rows, special, rng, self.recipe.mask_rate, self.recipe.span_share
+                rows,
+                special,
+                rng,
+                self.recipe.mask_rate,
+                self.recipe.span_share,
+                self.recipe.whole_words,
             )
-            yield number, Rows(inputs, rows.doc, rows.pos, rows.focus), targets
+            yield number, replace(rows, ids=inputs), targets
 
 
 class Batch(NamedTuple):
@@ -151,6 +157,10 @@ def text_options(parser: argparse.ArgumentParser, required: bool = True) -> None
         "--span-share", type=float, default=Recipe.span_share,
         help="share of rows that hide runs, not single tokens (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--whole-words", action="store_true",
+        help="runs are whole words, of jieba's list, not a few tokens by chance",
+    )  # fmt: skip
 
 
 def text_recipe(args: argparse.Namespace, tokenizer: Path, batch_tokens: int) -> Recipe:
@@ -163,6 +173,7 @@ def text_recipe(args: argparse.Namespace, tokenizer: Path, batch_tokens: int) ->
         part_bytes=part_bytes(batch_tokens),
         mask_rate=args.mask_rate,
         span_share=args.span_share,
+        whole_words=args.whole_words,
     )
 
 

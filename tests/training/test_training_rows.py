@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from training.data import Mixture, Recipe, Rows, encode, pack
+from training.data import Mixture, Piece, Recipe, Rows, encode, inside_words, pack
 from training.errors import RecipeError
 from training.masking import Special, choose, mask, one_of_each
 from training.sources import Source
@@ -26,10 +26,17 @@ def texts_of(rows: Rows) -> list[tuple[int, ...]]:
     return sorted(found)
 
 
+def piece_of(ids: list[int], focus: list[int] | None = None) -> Piece:
+    """A piece in which nothing is asked of words."""
+    zeros = np.zeros(len(ids), np.uint8)
+    marked = zeros if focus is None else np.array(focus, np.uint8)
+    return Piece(np.array(ids, np.uint16), marked, zeros > 0)
+
+
 @given(st.lists(st.lists(st.integers(5, 90), min_size=1, max_size=14), min_size=1, max_size=40))
 def test_packing_keeps_every_text_whole(texts: list[list[int]]) -> None:
     """Rows hold exactly the texts put in, each framed, numbered, and counted from position 0."""
-    pieces = [(np.array(t, np.uint16), np.zeros(len(t), np.uint8)) for t in texts]
+    pieces = [piece_of(t) for t in texts]
     rows = pack(pieces, 16, CLS, SEP)
     assert texts_of(rows) == sorted(tuple(t) for t in texts)
     for ids, doc, pos in zip(rows.ids, rows.doc, rows.pos, strict=True):
@@ -46,14 +53,14 @@ def test_packing_wastes_little() -> None:
     """Texts of mixed lengths fill at least nine tenths of the rows."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(4, 60, 500)
-    pieces = [(np.full(n, 9, np.uint16), np.zeros(n, np.uint8)) for n in lengths]
+    pieces = [piece_of([9] * n) for n in lengths]
     rows = pack(pieces, 64, CLS, SEP)
     assert (rows.doc > 0).mean() > 0.9
 
 
 def test_focus_numbers_differ_within_a_row() -> None:
     """Two focused texts packed into one row keep their stretches apart."""
-    piece = (np.array([9, 10, 11], np.uint16), np.array([0, 1, 1], np.uint8))
+    piece = piece_of([9, 10, 11], [0, 1, 1])
     rows = pack([piece, piece], 16, CLS, SEP)
     assert len(rows) == 1
     assert rows.focus[0].tolist() == [0, 0, 1, 1, 0, 0, 0, 2, 2, 0] + [0] * 6
@@ -64,13 +71,11 @@ def test_a_text_too_long_is_cut_into_pieces(vocabulary: Path) -> None:
     tokenizer = Tokenizer.from_file(str(vocabulary / "tokenizer.json"))
     text = "床前明月光，疑是地上霜。"
     pieces = list(encode(tokenizer, [text], [[(7, 10)]], 5))
-    tokens = [tokenizer.id_to_token(int(i)) for ids, _ in pieces for i in ids]
+    tokens = [tokenizer.id_to_token(int(i)) for piece in pieces for i in piece.ids]
     assert "".join(tokens) == text
-    assert [len(ids) for ids, _ in pieces] == [5, 5, 2]
-    assert (
-        "".join(t for t, f in zip(tokens, np.concatenate([f for _, f in pieces]), strict=True) if f)  # type: ignore[misc]
-        == "是地上"
-    )
+    assert [len(piece.ids) for piece in pieces] == [5, 5, 2]
+    focus = np.concatenate([piece.focus for piece in pieces])
+    assert "".join(t for t, f in zip(tokens, focus, strict=True) if f) == "是地上"
 
 
 def recipe(lines: Path, vocabulary: Path, **changes: object) -> Recipe:
@@ -167,7 +172,8 @@ def test_runs_never_split_a_word_and_end_with_their_text() -> None:
 
     def chosen(ids: list[int], doc: list[int], rate: float) -> np.ndarray:
         zeros = np.zeros((300, len(ids)), np.uint8)
-        rows = Rows(np.array([ids] * 300, np.uint16), np.array([doc] * 300, np.uint8), zeros, zeros)
+        texts, docs = np.array([ids] * 300, np.uint16), np.array([doc] * 300, np.uint8)
+        rows = Rows(texts, docs, zeros, zeros, zeros > 0)
         return choose(rows, special, np.random.default_rng(1), rate, 1.0)
 
     words = chosen([2, 13, 14, 13, 14, 13, 14, 13, 14, 3], [1] * 10, 0.5)
@@ -176,6 +182,30 @@ def test_runs_never_split_a_word_and_end_with_their_text() -> None:
     # Each of two one-token texts has its turn; in a shared run the first would have them all.
     texts = chosen([2, 10, 3, 2, 11, 3], [1, 1, 1, 2, 2, 2], 0.5)
     assert 0.3 < texts[:, 4].mean() < 0.7
+
+
+def test_words_are_told_apart_by_a_list() -> None:
+    """A word goes on after its first character; what is in no word stands alone."""
+    pytest.importorskip("jieba", reason="words come from jieba's list")
+    assert inside_words("他在图书馆学习。").tolist() == [0, 0, 0, 1, 1, 0, 1, 0]
+    assert inside_words("").tolist() == []
+
+
+def test_whole_words_are_hidden_whole(lines: Path, vocabulary: Path) -> None:
+    """With words told apart a hidden run is one word; only where the number of tokens to hide runs
+    out is the last one cut.
+    """
+    pytest.importorskip("jieba", reason="words come from jieba's list")
+    asked = recipe(lines, vocabulary, part_bytes=lines.stat().st_size, whole_words=True)
+    mixture = Mixture(asked)
+    rows, special = mixture.part(0, 64), Special.of(mixture.tokenizer.get_vocab())
+    assert rows.inner.any()
+    assert not (rows.inner & (rows.ids <= SEP)).any()
+    chosen = choose(rows, special, np.random.default_rng(0), 0.2, 1.0, whole_words=True)
+    cut = (chosen[:, 1:] != chosen[:, :-1]) & rows.inner[:, 1:]
+    assert (cut.sum(1) <= 1).all()
+    by_chance = choose(rows, special, np.random.default_rng(0), 0.2, 1.0)
+    assert ((by_chance[:, 1:] != by_chance[:, :-1]) & rows.inner[:, 1:]).sum() > 2 * cut.sum()
 
 
 def test_one_token_of_each_focus_stretch_is_asked() -> None:
