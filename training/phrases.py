@@ -9,7 +9,9 @@ file the lines that are quoted as they stand: verse and primers, without their a
 the explanations of words. The gates are fitted on every second line of the held-out file (the
 first, third, ... are for measuring) and on the half of the cloze list that tuning may look at.
 Which entries are kept, `qingyu.phrases.votes` decides. Counting sorts 100 million places at once,
-which takes 8 GB.
+which takes 8 GB. With
+`--again MEMORY` nothing is counted: the gates of that memory are fitted anew, as a bundle needs
+whose words have learnt on.
 """
 
 from __future__ import annotations
@@ -103,6 +105,22 @@ def cloze(model: Model) -> Iterator[KnownQuery]:
                 ids[place] = answer
 
 
+def counted(args: argparse.Namespace, tokenizer: Tokenizer) -> list[PhraseTable]:
+    """Tables of what the options name."""
+    with Spool(tokenizer) as spool:
+        for told in args.text:
+            path, every, weight = source(told)
+            spool.add(lines(path, every), weight)
+        for told in args.famous:
+            spool.add(famous(source(told)[0]), phrases=True)
+        for told in args.list:
+            path, every, weight = source(told)
+            spool.add(lines(path, every), weight, phrases=True)
+        print(f"{spool.length:,} tokens", flush=True)
+        how = Counting(most=args.most, threads=args.threads, at_once=AT_ONCE)
+        return build(spool, how, progress("counting"))
+
+
 def progress(what: str):  # type: ignore[no-untyped-def]
     """Prints shares that are done, a line each tenth."""
     told = [-1]
@@ -123,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--list", action="append", default=[], help="phrases, a line each: PATH[*N]"
     )
+    parser.add_argument("--again", type=Path, help="a memory whose gates are fitted anew")
     parser.add_argument("--held-out", required=True, type=Path, help="text to fit the gate on")
     parser.add_argument("--most", type=int, default=MOST, help="entries (%(default)s)")
     parser.add_argument("--threads", type=int, default=1)
@@ -130,20 +149,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--attach", action="store_true", help="put it into the bundle too")
     args = parser.parse_args(argv)
     tokenizer = Tokenizer(args.bundle / "tokenizer.json")
-    with Spool(tokenizer) as spool:
-        for told in args.text:
-            path, every, weight = source(told)
-            spool.add(lines(path, every), weight)
-        for told in args.famous:
-            spool.add(famous(source(told)[0]), phrases=True)
-        for told in args.list:
-            path, every, weight = source(told)
-            spool.add(lines(path, every), weight, phrases=True)
-        print(f"{spool.length:,} tokens", flush=True)
-        how = Counting(most=args.most, threads=args.threads, at_once=AT_ONCE)
-        write(args.out, build(spool, how, progress("counting")), tokenizer)
+    if args.again is None:
+        write(args.out, counted(args, tokenizer), tokenizer)
     model = qingyu.load(args.bundle).with_phrases(own=False)
-    memory = Phrases(args.out, tokenizer)
+    memory = Phrases(args.again or args.out, tokenizer)
     write(args.out, fit(model, memory, args.held_out), tokenizer)
     print(f"{args.out}: {len(memory):,} entries, {args.out.stat().st_size / 1e6:.1f} MB")
     if args.attach:
