@@ -31,10 +31,10 @@ class MappedWeights:
         self._manifest = manifest
         self._layer_count = len(plan.layers)
         self._kept: list[Any] = []  # what pointers lead into
+        self._files = [TensorFile(manifest.path / WEIGHTS)]
         names = dict.fromkeys(head.weights for head in manifest.heads.values() if head.weights)
         # Heads may share a file, which is mapped once: pages of two mappings count twice.
         self._own = {name: TensorFile(manifest.path / name) for name in names}
-        self._files = [TensorFile(manifest.path / WEIGHTS)]
         self._hidden = manifest.sizes.hidden_size
         self.heads = {name: index for index, name in enumerate(manifest.heads)}
         words, place, kind = plan.embeddings.word, plan.embeddings.position, plan.embeddings.type
