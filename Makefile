@@ -92,8 +92,8 @@ readme: $(TESTABLE) ## write the outputs of README, manual and notebook anew, af
 	$(BIN)/python tests/tasks/test_manual.py
 	$(BIN)/python tests/test_notebook.py
 
-test-reference: $(REFERENCE)/.installed ## run PyTorch and transformers against the golden outputs (CHECKPOINT=)
-	PYTHONPATH=tests/reference QINGYU_REFERENCE_CHECKPOINT=$(CHECKPOINT) $(REFERENCE)/bin/python -m pytest -q tests/reference
+test-reference: $(REFERENCE)/.installed ## run PyTorch and transformers against the golden outputs (CHECKPOINT=, WORDS=)
+	PYTHONPATH=tests/reference QINGYU_REFERENCE_CHECKPOINT=$(CHECKPOINT) QINGYU_REFERENCE_WORDS=$(WORDS) $(REFERENCE)/bin/python -m pytest -q tests/reference
 
 test-heavy: $(HEAVY)/.installed ## what needs PyTorch or Ray: the training recipe and the cluster
 	$(HEAVY)/bin/python -m pytest -q tests/training tests/scale $(ARGS)

@@ -1,11 +1,14 @@
 """Reference outputs of the default model's checkpoint: fill-mask and every head.
 
-Usage: python tests/reference/default_checkpoint.py CHECKPOINT_DIR
+Usage: python tests/reference/default_checkpoint.py CHECKPOINT_DIR WORDS_DIR
+
+WORDS_DIR is what training.words wrote: fill-mask's own layers above a branch, and its readout.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -137,16 +140,35 @@ def load(checkpoint: Path, dtype: torch.dtype = torch.float64) -> tuple[Any, Any
     return model, tokenizer, load_file(checkpoint / "model.safetensors")
 
 
+def with_words(model: Any, folder: Path) -> Any:
+    """A copy of the model with the last layers and the readout of words of a folder."""
+    branch = json.loads((folder / "heads.json").read_text(encoding="utf-8"))["fill-mask"]["branch"]
+    state = {}
+    for name, tensor in load_file(folder / "heads.safetensors").items():
+        rest = name.removeprefix("heads.fill-mask.")
+        if rest.startswith("encoder.layer."):
+            _, _, number, tail = rest.split(".", 3)
+            state[f"bert.encoder.layer.{branch + int(number)}.{tail}"] = tensor
+        else:
+            state[f"cls.predictions.{rest}"] = tensor
+    model = copy.deepcopy(model)
+    assert not model.load_state_dict(state, strict=False).unexpected_keys
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    checkpoint = parser.parse_args().checkpoint
+    parser.add_argument("words", type=Path)
+    args = parser.parse_args()
+    checkpoint = args.checkpoint
     model, tokenizer, weights = load(checkpoint, torch.float32)
     lines = (GOLDEN / "sentences.txt").read_text(encoding="utf-8").splitlines()
     heads = json.loads((checkpoint / "heads.json").read_text(encoding="utf-8"))
 
-    single = fill_mask(model, tokenizer, lines)
-    double = fill_mask(model.double(), tokenizer, lines)
+    words = with_words(model, args.words)
+    single = fill_mask(words, tokenizer, lines)
+    double = fill_mask(words.double(), tokenizer, lines)
     worst = np.abs(single["top_logits"] - double["top_logits"]).max()
     hits = (double["top_ids"][:, 0] == double["true_id"]).mean()
     print(f"{len(lines)} lines, accuracy {hits:.4f}, float32 logits differ by at most {worst:.1e}")
@@ -157,7 +179,9 @@ def main() -> None:
             name: {
                 "level": about["level"],
                 "labels": about["labels"],
-                "cases": head_cases(model, tokenizer, weights, name, about["level"] == "token"),
+                "cases": head_cases(
+                    model.double(), tokenizer, weights, name, about["level"] == "token"
+                ),
             }
             for name, about in heads.items()
         },

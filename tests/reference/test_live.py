@@ -31,6 +31,7 @@ CASES = json.loads((GOLDEN / "pipelines.json").read_text(encoding="utf-8"))["cas
 ENCODERS = [name for name, recipe in RECIPES.items() if "t5" not in recipe.model_type]
 GENERATORS = [name for name in RECIPES if name not in ENCODERS]
 CHECKPOINT = os.environ.get("QINGYU_REFERENCE_CHECKPOINT", "")
+WORDS = os.environ.get("QINGYU_REFERENCE_WORDS", "")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -67,7 +68,10 @@ def test_stored_tokens_are_the_tokenizers(name: str) -> None:
     assert pipeline_goldens.distance(stored, pipeline_goldens.tokenised(name)) == 0
 
 
-@pytest.mark.skipif(not CHECKPOINT, reason="QINGYU_REFERENCE_CHECKPOINT names no checkpoint")
+@pytest.mark.skipif(
+    not (CHECKPOINT and WORDS),
+    reason="QINGYU_REFERENCE_CHECKPOINT and QINGYU_REFERENCE_WORDS name no checkpoint and words",
+)
 def test_stored_answers_are_the_default_checkpoints() -> None:
     """Forty lines and four cases of each head give the stored logits of the default model."""
     import default_checkpoint
@@ -77,7 +81,8 @@ def test_stored_answers_are_the_default_checkpoints() -> None:
     with np.load(GOLDEN / "default-fill-mask.npz") as file:
         stored = dict(file)
     model, tokenizer, weights = default_checkpoint.load(Path(CHECKPOINT))
-    made = default_checkpoint.fill_mask(model, tokenizer, lines, every)
+    words = default_checkpoint.with_words(model, Path(WORDS))
+    made = default_checkpoint.fill_mask(words, tokenizer, lines, every)
     for key in ("mask_position", "true_id", "top_ids"):
         np.testing.assert_array_equal(made[key], stored[key][::every])
     for key in ("top_log_probs", "top_logits"):
