@@ -36,12 +36,15 @@ class JudgedPlace:
     meant:  float32 [vocabulary], log-probabilities of what was meant, the text in sight as it is
     masked: float32 [vocabulary], log-probabilities of the token there, hidden from the model; None
             while that has not been asked
+    usual:  the median of the doubts around, of all places that were asked of together: where a
+            text is strange throughout, doubt says less
     """
 
     index: int
     doubt: float
     meant: FloatArray
     masked: FloatArray | None = None
+    usual: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,11 @@ def doubtful(
         doubts = [-float(one) for one in own]
         unsure = [i for i, one in enumerate(own) if one < EXPECTED]
         meant = log_probs[unsure]
-    seen = [JudgedPlace(places[i], doubts[i], m) for i, m in zip(unsure, meant, strict=True)]
+    usual = float(np.median(doubts))
+    seen = [
+        JudgedPlace(places[i], doubts[i], said, usual=usual)
+        for i, said in zip(unsure, meant, strict=True)
+    ]
     seen = [place for place in seen if worth(place)]
     masked = yield from hidden(context, asked.words, shown, [one.index - start for one in seen])
     return [replace(place, masked=words) for place, words in zip(seen, masked, strict=True)]

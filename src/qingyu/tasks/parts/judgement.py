@@ -28,7 +28,7 @@ HOPE = -4.0  # log-odds before a place is masked, from which masking can make it
 
 FEATURES = (
     "tone", "sound", "near", "shape", "habit", "other", "de",
-    "doubled", "twice", "missing", "doubt", "meant", "masked", "own",
+    "doubled", "twice", "missing", "doubt", "usual", "meant", "masked", "own",
 )  # fmt: skip
 COLUMN = {name: i for i, name in enumerate(FEATURES)}
 
@@ -99,6 +99,7 @@ class Judge:
         features[COLUMN["other"]] = not (sound or near or shape or habit)
         features[COLUMN["de"]] = char in DE and other in DE
         features[COLUMN["doubt"]] = place.doubt
+        features[COLUMN["usual"]] = place.usual
         features[COLUMN["meant"]] = max(FLOOR, float(place.meant[token_id]))
         if place.masked is not None:
             features[COLUMN["masked"]] = max(FLOOR, float(place.masked[token_id]))
@@ -128,6 +129,7 @@ class Judge:
             features[COLUMN[kind]] = 1
             features[COLUMN["twice"]] = kind == "doubled" and repeats
             features[COLUMN["doubt"]] = place.doubt
+            features[COLUMN["usual"]] = place.usual
             features[COLUMN["meant"]] = max(FLOOR, float(place.meant[token_id]))
             reason: Reason = "重复" if kind == "doubled" else "缺字"
             found.append(Option(kind, token_id, reason, features))
@@ -185,9 +187,9 @@ class EvidenceWeights:
 # Fitted as training/judge.py does; the order is that of FEATURES. Without a correction head "doubt"
 # and "meant" are of the masked language model in sight of the text.
 CHANNEL = EvidenceWeights(
-    (0.2, 0.6, 0.3, -0.2, 2.2, -3.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.56, -0.54), -6.2, 1.5
+    (0.2, 0.6, 0.3, -0.2, 2.2, -3.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.56, -0.54), -6.2, 1.5
 )
 TRAINED = EvidenceWeights(
-    (0.18, 0.66, 0.27, 0.24, 1.79, -3.83, 0.15, -0.15, 3.57, 0.78, 0.55, 0.32, 0.42, -0.29),
-    -4.2, 1.5,
+    (-0.01, 0.7, 0.64, 0.25, 2.07, -3.53, -0.35, -0.39, 3.19, -0.02, 0.51, -0.1, 0.28, 0.4, -0.24),
+    -4.6, 1.5,
 )  # fmt: skip
