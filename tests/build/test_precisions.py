@@ -19,6 +19,7 @@ from qingyu.build.precisions.quantise import INT7_LIMIT, int8_rows
 from qingyu.bundle import WEIGHTS, Manifest
 from qingyu.engine.cpu import products_overflow
 from qingyu.engine.network import Network
+from qingyu.tensors import BLOCK
 
 NORMAL = st.floats(-100, 100, width=32)
 Golden = Callable[..., Any]
@@ -96,12 +97,12 @@ def test_zeros_stay_zeros() -> None:
 def test_samples_make_products_better() -> None:
     """Knowing how inputs go together, rounding errors make up for each other in the products."""
     draw = np.random.default_rng(3)
-    matrix = draw.standard_normal((32, int4.BLOCK)).astype(np.float32)
-    mixing = draw.standard_normal((8, int4.BLOCK))
+    matrix = draw.standard_normal((32, BLOCK)).astype(np.float32)
+    mixing = draw.standard_normal((8, BLOCK))
     inputs = (draw.standard_normal((500, 8)) @ mixing).astype(np.float32)
     gram = (inputs.T @ inputs)[None]
     errors = [
-        np.square(inputs @ (dequantised(*found, int4.BLOCK) - matrix).T).mean()
+        np.square(inputs @ (dequantised(*found, BLOCK) - matrix).T).mean()
         for found in (int4.int4_blocks(matrix), int4.int4_blocks(matrix, gram))
     ]
     assert errors[1] < 0.5 * errors[0]
@@ -110,13 +111,13 @@ def test_samples_make_products_better() -> None:
 def test_errors_are_made_up_for_across_blocks() -> None:
     """Inputs that go together though they lie in different blocks help each other, too."""
     draw = np.random.default_rng(4)
-    width = 4 * int4.BLOCK
+    width = 4 * BLOCK
     matrix = draw.standard_normal((32, width)).astype(np.float32)
     inputs = (draw.standard_normal((900, 12)) @ draw.standard_normal((12, width))).astype(
         np.float32
     )
     whole = inputs.T @ inputs
-    blocks = whole.reshape(4, int4.BLOCK, 4, int4.BLOCK)
+    blocks = whole.reshape(4, BLOCK, 4, BLOCK)
     parts = np.stack([blocks[i, :, i] for i in range(4)])
     errors = [
         np.square(inputs @ (dequantised(*int4.int4_blocks(matrix, gram), width) - matrix).T).mean()
