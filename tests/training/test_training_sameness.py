@@ -1,4 +1,7 @@
-"""Fitting the evidence that stands beside the pair head."""
+"""Fitting the evidence that stands beside the pair head.
+
+Needs PyTorch: skipped where it cannot be imported.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import pytest
 
 from qingyu.tasks.parts import sameness as judge
 from qingyu.text.contrasts import plain
+
+pytest.importorskip("torch", reason="the training recipe needs PyTorch")
+
 from training import sameness
 
 
