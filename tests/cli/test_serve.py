@@ -11,7 +11,7 @@ import pytest
 from qingyu.cli import run
 from qingyu.errors import SettingsError
 from qingyu.settings import KEPT, Settings
-from qingyu.web import server
+from qingyu.web import server, worker
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_page_is_opened_when_asked(
     """`--open` shows the page at the address that is really listened on; nothing else does."""
     opened: queue.Queue[str] = queue.Queue()
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(server, "run", lambda settings, listener: listener.close())
+    monkeypatch.setattr(worker, "run", lambda settings, listener: listener.close())
     monkeypatch.setattr(server.webbrowser, "open", lambda url: opened.put(url) or True)  # type: ignore[attr-defined]
     assert run(["serve", "--port", "0", *flags]) == 0
     if wanted:
