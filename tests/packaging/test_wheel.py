@@ -19,7 +19,7 @@ from qingyu import bundle
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 WEATHER = "今天天气真[MASK]啊，适合出去玩。"
-MAX_MODEL_BYTES = 80_000_000
+MAX_MODEL_BYTES = 85_000_000
 
 pytestmark = pytest.mark.slow
 
