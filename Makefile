@@ -25,7 +25,7 @@ run: $(INSTALLED) ## start the service on http://127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(BIN)/qingyu serve --host $(HOST) --port $(PORT) --data data
 
 test: lint ## every check: ruff, mypy, pytest
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q --ignore=tests/packaging/test_cross.py $(ARGS)
 
 lint: $(TESTABLE) ## ruff and mypy, over everything in Python
 	$(BIN)/ruff check .
@@ -95,8 +95,8 @@ readme: $(TESTABLE) ## write the outputs of README, manual and notebook anew, af
 test-reference: $(REFERENCE)/.installed ## run PyTorch and transformers against the golden outputs (CHECKPOINT=, WORDS=)
 	PYTHONPATH=tests/reference QINGYU_REFERENCE_CHECKPOINT=$(CHECKPOINT) QINGYU_REFERENCE_WORDS=$(WORDS) $(REFERENCE)/bin/python -m pytest -q tests/reference
 
-test-heavy: $(HEAVY)/.installed ## what needs PyTorch or Ray: the training recipe and the cluster
-	$(HEAVY)/bin/python -m pytest -q tests/training tests/scale $(ARGS)
+test-heavy: $(HEAVY)/.installed ## what needs PyTorch, Ray or zig: the training recipe, the cluster, wheels for other systems
+	$(HEAVY)/bin/python -m pytest -q tests/training tests/scale tests/packaging/test_cross.py $(ARGS)
 
 clean: ## remove the environment and what was built
 	rm -rf $(VENV) $(REFERENCE) $(HEAVY) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis node_modules

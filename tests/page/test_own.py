@@ -198,7 +198,8 @@ def test_removing_asks_first(page: Page, standin: StandIn) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert gone == []
     page.get_by_role("button", name="删除“常见问题”").click()
-    page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    with page.expect_response("**/v1/indexes/*"):
+        page.get_by_role("dialog").get_by_role("button", name="确定").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".shelf")).to_be_visible()
     assert gone == ["DELETE"]
