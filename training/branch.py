@@ -124,12 +124,18 @@ def save(branch: Branch, out: Path, extra: dict[str, dict[str, Any]]) -> None:
     """Write heads.safetensors and heads.json, each whole or not at all; `extra` holds more for the
     entry of a head, such as its temperature.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    tensors = branch.tensors()
+    entries = {name: one | extra.get(name, {}) for name, one in branch.described().items()}
+    write_heads(branch.tensors(), entries, out)
+
+
+def write_heads(tensors: dict[str, Tensor], entries: dict[str, dict[str, Any]], out: Path) -> None:
+    """The files of a folder of heads: FP16 weights under the names of a checkpoint, and what
+    heads.json says of them. Raises RecipeError, and writes nothing, where a weight is not finite.
+    """
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise RecipeError(f"not written: {broken[0]} holds values that are not finite in FP16")
-    entries = {name: one | extra.get(name, {}) for name, one in branch.described().items()}
+    out.mkdir(parents=True, exist_ok=True)
     partial = out / "heads.safetensors.part"
     save_file(tensors, partial, metadata={"format": "pt"})
     partial.chmod(0o644)  # what safetensors writes is its owner's alone

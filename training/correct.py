@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -25,12 +24,12 @@ import jieba
 import numpy as np
 import torch
 import torch.nn.functional as nnf
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from qingyu.text.sounds_and_shapes import SoundsAndShapes
 from training import export, loop
+from training.branch import write_heads
 from training.correction_data import Batch, Sentences, counted, real_pairs
 from training.errors import RecipeError, run
 from training.mistakes import Mistakes
@@ -120,14 +119,11 @@ def losses(model: Model, head: CorrectionHead, batch: Batch, branch: int) -> dic
 
 def save(head: CorrectionHead, out: Path, branch: int) -> None:
     """The head as it is, in place of an older one only once it is whole."""
-    out.mkdir(parents=True, exist_ok=True)
     entries = {
         NAME: {"kind": "correction", "labels": [], "branch": branch},
         DETECT: {"kind": "detection", "labels": ["wrong"], "branch": branch, "layers_of": NAME},
     }
-    save_file(head.tensors(), out / "heads.safetensors.part")
-    (out / "heads.safetensors.part").replace(out / "heads.safetensors")
-    (out / "heads.json").write_text(json.dumps(entries, ensure_ascii=False), "utf-8")
+    write_heads(head.tensors(), entries, out)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from training import export
-from training.branch import write_json
+from training.branch import write_heads
 from training.errors import RecipeError, run
 
 NAME = "fill-mask"
@@ -66,14 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if before.config != after.config or not 1 <= args.branch < layers:
         raise RecipeError(f"two checkpoints of one shape, and a branch from 1 to {layers - 1}")
     tensors = own_tensors(before.state_dict(), after.state_dict(), args.branch, args.share)
-    args.out.mkdir(parents=True, exist_ok=True)
-    partial = args.out / "heads.safetensors.part"
-    save_file(tensors, partial, metadata={"format": "pt"})
-    partial.chmod(0o644)  # what safetensors writes is its owner's alone
-    partial.replace(args.out / "heads.safetensors")
-    write_json(
-        args.out / "heads.json", {NAME: {"kind": "masked-lm", "labels": [], "branch": args.branch}}
-    )
+    entry = {"kind": "masked-lm", "labels": [], "branch": args.branch}
+    write_heads(tensors, {NAME: entry}, args.out)
 
 
 if __name__ == "__main__":
