@@ -1,7 +1,4 @@
-"""Fitting the evidence that stands beside the pair head.
-
-Needs PyTorch: skipped where it cannot be imported.
-"""
+"""Fitting the evidence that stands beside the pair head."""
 
 from __future__ import annotations
 
@@ -12,9 +9,6 @@ import pytest
 
 from qingyu.tasks.parts import sameness as judge
 from qingyu.text.contrasts import plain
-
-pytest.importorskip("torch", reason="the training recipe needs PyTorch")
-
 from training import sameness
 
 

@@ -86,14 +86,14 @@ def fit(
     return Fit(solution[: d * k].reshape(d, k), solution[d * k : -1], float(solution[-1]))
 
 
-def minimise(objective: Objective, start: Array) -> Array:
+def minimise(objective: Objective, start: Array, most: int = STEPS) -> Array:
     """Where a smooth function of [m] numbers is least: L-BFGS (Liu and Nocedal 1989) with steps
-    halved until they lower the function enough (Armijo 1966).
+    halved until they lower the function enough (Armijo 1966), `most` of them.
     """
     at, (value, slope) = start, objective(start)
     steps: list[Array] = []
     turns: list[Array] = []
-    for _ in range(STEPS):
+    for _ in range(most):
         if np.abs(slope).max() < TOLERANCE:
             break
         direction = -_curved(slope, steps, turns)
