@@ -24,19 +24,12 @@ from qingyu.engine.native.structures import INPUTS, WEIGHTS, CProduct
 from qingyu.engine.onnx import OnnxEngine
 from qingyu.query import Query
 from qingyu.tensors import BLOCK, pack_columns, pack_int4
+from tests.support.kernels import compiled, each_set
 
 CHECKPOINTS = Path(__file__).parents[2] / "golden" / "checkpoints"
 
 
-def available() -> tuple[str, ...]:
-    """The instruction sets, or none where nothing was compiled."""
-    try:
-        return library.instruction_sets()
-    except OSError:
-        return ()
-
-
-pytestmark = pytest.mark.skipif(not available(), reason="the native engine is not compiled")
+pytestmark = compiled
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ class Nibbles:
         return terms.sum(axis=2) + self.bias, np.abs(terms).sum(axis=2) + np.abs(self.bias)
 
 
-@pytest.mark.parametrize("instruction_set", range(max(1, len(available()))))
+@each_set
 @given(
     rows=st.integers(1, 30),
     inputs=st.integers(1, 400),
@@ -153,7 +146,7 @@ def batch_of(manifest: Manifest, lengths: list[int]) -> PackedBatch:
     )
 
 
-@pytest.mark.parametrize("instruction_set", range(max(1, len(available()))))
+@each_set
 def test_any_company_and_threads_give_the_same_bits(
     manifest: Manifest, instruction_set: int
 ) -> None:

@@ -6,33 +6,19 @@ import ctypes
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qingyu.engine.native import library
 from qingyu.engine.native.structures import INPUTS, WEIGHTS, CProduct
 from qingyu.tensors import pack_int8
+from tests.support.kernels import available, compiled, each_set
 
 FLOOR = np.float32(-0.17)
 
 
-def available() -> tuple[str, ...]:
-    """The instruction sets, or none where nothing was compiled."""
-    try:
-        return library.instruction_sets()
-    except OSError:
-        return ()
-
-
-pytestmark = pytest.mark.skipif(not available(), reason="the native engine is not compiled")
-
-
-@pytest.fixture(params=range(max(1, len(available()))))
-def instruction_set(request: pytest.FixtureRequest) -> int:
-    """The index of each instruction set."""
-    index: int = request.param
-    return index
+pytestmark = compiled
 
 
 def multiplied(
@@ -94,6 +80,7 @@ def expected(
     return sums * (scale * row).astype(np.float64) + bias  # type: ignore[return-value]
 
 
+@each_set
 @given(
     rows=st.integers(1, 40),
     inputs=st.integers(1, 300),
@@ -102,9 +89,7 @@ def expected(
     extreme=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, deadline=None)
 def test_products_are_exact(
     instruction_set: int,
     rows: int,
@@ -158,6 +143,7 @@ def test_tiles_give_the_bits_of_vectors(
     assert np.array_equal(tiles, vectors)
 
 
+@each_set
 def test_bad_arguments_are_refused(instruction_set: int) -> None:
     """The entry point checks what it is given before it reads."""
     product = CProduct(outputs=16, inputs=0)
