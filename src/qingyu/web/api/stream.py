@@ -67,7 +67,7 @@ async def streamed(request: Request, model: str | None, calls: Sequence[Call]) -
 
 
 @dataclass(eq=False)
-class Text:
+class TextUnderWay:
     """One text under way: what its answer may hold, and the task that computes it."""
 
     bytes: int
@@ -79,7 +79,7 @@ async def _lines(
     state: State, context: RequestContext, calls: Sequence[Call]
 ) -> AsyncIterator[bytes]:
     coming = iter(calls)
-    under_way: deque[Text] = deque()
+    under_way: deque[TextUnderWay] = deque()
 
     async def begin() -> None:
         """As many texts as may be under way at once: what is not read yet is not computed."""
@@ -92,7 +92,7 @@ async def _lines(
                 cost = None
             held = state.answers.hold()
             task = asyncio.ensure_future(_patiently(state, context, call, cost, held))
-            under_way.append(Text(cost.bytes if cost else 0, held, task))
+            under_way.append(TextUnderWay(cost.bytes if cost else 0, held, task))
 
     state.streams += 1
     try:
