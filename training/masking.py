@@ -75,9 +75,7 @@ def choose(
     def differs(values: np.ndarray) -> np.ndarray:
         return np.diff(values, axis=1, prepend=values[:, :1]) != 0
 
-    starts = rng.random(shape, dtype=np.float32) < RUN_END
-    if whole_words:
-        starts = ~rows.inner
+    starts = ~rows.inner if whole_words else rng.random(shape, dtype=np.float32) < RUN_END
     starts &= ~special.continues[rows.ids] & (rows.focus == 0)
     starts |= (
         differs(rows.doc.astype(np.int16))

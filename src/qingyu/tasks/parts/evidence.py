@@ -33,18 +33,18 @@ class JudgedPlace:
     index:  of the token in the text
     doubt:  logit that something is wrong there, or minus the log-probability of the token there in
             sight of itself
+    usual:  the median of the doubts around, of all places that were asked of together: where a
+            text is strange throughout, doubt says less
     meant:  float32 [vocabulary], log-probabilities of what was meant, the text in sight as it is
     masked: float32 [vocabulary], log-probabilities of the token there, hidden from the model; None
             while that has not been asked
-    usual:  the median of the doubts around, of all places that were asked of together: where a
-            text is strange throughout, doubt says less
     """
 
     index: int
     doubt: float
+    usual: float
     meant: FloatArray
     masked: FloatArray | None = None
-    usual: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def doubtful(
         meant = log_probs[unsure]
     usual = float(np.median(doubts))
     seen = [
-        JudgedPlace(places[i], doubts[i], said, usual=usual)
+        JudgedPlace(places[i], doubts[i], usual, said)
         for i, said in zip(unsure, meant, strict=True)
     ]
     seen = [place for place in seen if worth(place)]
